@@ -1,0 +1,164 @@
+//! The client: opens an engine by URL and gives out handles by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use crate::engine::memory::Memory;
+use crate::engine::{Engine, MapId};
+use crate::error::{Error, Result};
+use crate::map::{Map, MapOptions, Shared};
+use crate::rt::Gate;
+use crate::time;
+use crate::url::{EngineUrl, Settings};
+
+/// The longest name of a map or scope, in bytes.
+const MAX_NAME: usize = 200;
+
+/// A client of one engine: cheap to clone, safe to share.
+#[derive(Clone, Debug)]
+pub struct Ponos {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    engine: Arc<dyn Engine>,
+    maps: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Shared>>>>>,
+    gate: Gate,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Ponos({})", self.settings.engine)
+    }
+}
+
+impl Ponos {
+    /// Opens the engine that `url` names: `memory://name` in this process, or `redis://user:password@host:6379/0`
+    /// (`rediss://` with TLS).
+    ///
+    /// Parameters, after `?`: `timeout` (of each call, default `5s`), `max_value` (bytes, default 1 MiB),
+    /// `log_len` (log entries kept for repair, default 10,000); for Redis also `prefix` (of every key, default
+    /// `ponos:`) and `connect_timeout` (default `5s`); for `rediss` also `ca`, `cert` and `key` (PEM files).
+    ///
+    /// *Errors*: `Invalid` for a bad URL, an unknown parameter or a refused login; `Unavailable` or `Timeout` if
+    /// the engine does not answer within `connect_timeout`. *Cost*: for Redis two connections, however many maps
+    /// are opened.
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// # runtime.block_on(async {
+    /// let client = ponos::Ponos::open("memory://").await?;
+    /// let greetings = client.map("greetings").await?;
+    /// greetings.set("en", "hello").await?;
+    /// client.close().await;
+    /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn open(url: &str) -> Result<Self> {
+        Self::connect(url).await.map_err(|error| error.at("open", ""))
+    }
+
+    async fn connect(url: &str) -> Result<Self> {
+        let settings = Settings::parse(url)?;
+        let engine: Arc<dyn Engine> = match &settings.engine {
+            EngineUrl::Memory { name } => Arc::new(Memory::open(name, settings.max_value, settings.log_len)),
+            #[cfg(feature = "redis")]
+            EngineUrl::Redis(url) => Arc::new(crate::engine::redis::Redis::open(url, &settings).await?),
+            #[cfg(not(feature = "redis"))]
+            EngineUrl::Redis(_) => {
+                return Err(Error::invalid("this build has no redis engine: enable the feature \"redis\""));
+            }
+        };
+        Ok(Self::with_engine(settings, engine))
+    }
+
+    /// A client of an engine that is not built in. `settings` says its limits; its URL is only printed.
+    #[must_use]
+    pub fn with_engine(settings: Settings, engine: Arc<dyn Engine>) -> Self {
+        let (maps, gate) = (Mutex::default(), Gate::default());
+        Self { inner: Arc::new(Inner { settings, engine, maps, gate }) }
+    }
+
+    /// Opens the map of this name with values as bytes; see [`Ponos::map_with`].
+    pub async fn map(&self, name: &str) -> Result<Map> {
+        self.map_with(name, MapOptions::default()).await
+    }
+
+    /// Opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty;
+    /// opening it creates nothing at the engine.
+    ///
+    /// Opened twice by one client, a name gives the same local copy.
+    ///
+    /// *Errors*: `Invalid` for a bad name (empty, over 200 bytes, with control characters or braces), another
+    /// codec than the map has, or other options than the open handle's; `Closed`, `Timeout`, `Unavailable`.
+    /// *Consistency*: shows at least every write that had returned anywhere. *Cost*: a few round trips and one
+    /// for each 1,000 keys; about 250 bytes of memory per entry besides its key and value.
+    pub async fn map_with(&self, name: &str, options: MapOptions) -> Result<Map> {
+        let opened = self.open_map(name, options).await;
+        opened.map_err(|error| error.at("map.open", name))
+    }
+
+    async fn open_map(&self, name: &str, options: MapOptions) -> Result<Map> {
+        let Some(_pass) = self.inner.gate.enter() else {
+            return Err(Error::closed("the client is closed; open a new one"));
+        };
+        valid_name(name)?;
+        if options.codec.is_empty() || options.codec.len() > 64 || options.watch_queue == 0 {
+            return Err(Error::invalid("a codec's name has 1 to 64 bytes, and a watch queue at least 1 event"));
+        }
+        let id = MapId { scope: name.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
+        let cell = self.cell(&id);
+        let inner = &self.inner;
+        let shared = cell
+            .get_or_try_init(|| async {
+                let (timeout, max_value) = (inner.settings.timeout, inner.settings.max_value);
+                let opened = Shared::open(inner.engine.clone(), id, options.clone(), timeout, max_value);
+                opened.await.map(Arc::new)
+            })
+            .await?;
+        if *shared.options() != options {
+            let message = format!("the map is open with {:?}; close it first", shared.options());
+            return Err(Error::invalid(message));
+        }
+        Ok(Map { shared: shared.clone() })
+    }
+
+    fn cell(&self, id: &MapId) -> Arc<OnceCell<Arc<Shared>>> {
+        let mut maps = self.inner.maps.lock();
+        let cell = maps.entry((id.scope.clone(), id.name.clone())).or_default();
+        if cell.get().is_some_and(|shared| shared.is_closed()) {
+            *cell = Arc::default();
+        }
+        cell.clone()
+    }
+
+    /// Closes every map, draining writes in flight, and the connections. A second call does nothing.
+    pub async fn close(&self) {
+        if !self.inner.gate.close() {
+            return;
+        }
+        let cells: Vec<_> = self.inner.maps.lock().drain().map(|(_, cell)| cell).collect();
+        for shared in cells.iter().filter_map(|cell| cell.get()) {
+            shared.close().await;
+        }
+        let deadline = time::now() + self.inner.settings.timeout;
+        if let Err(error) = time::within(deadline, "closing", self.inner.engine.close()).await {
+            tracing::warn!(%error, "the engine did not close in time");
+        }
+    }
+}
+
+/// Whether `name` may name an object.
+fn valid_name(name: &str) -> Result<()> {
+    let bad = |character: char| character.is_control() || matches!(character, '{' | '}');
+    if name.is_empty() || name.len() > MAX_NAME || name.contains(bad) {
+        let message = format!(
+            "the name {name:?} must have 1 to {MAX_NAME} bytes and no control characters or braces"
+        );
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The embedded engine: maps in this process, shared by every client that opens the same URL name.
+//!
+//! It runs the pure model under one lock a map, so it is also the reference that the other engines are
+//! compared with. State lives as long as a client of that name is open.
+
+mod map;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Weak};
+
+use parking_lot::Mutex;
+
+use super::{Engine, MapEngine, MapId, Reply, Sink};
+use crate::time;
+use map::{Attached, MapState};
+
+static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
+
+/// The maps of one URL name.
+#[derive(Debug, Default)]
+struct Store {
+    maps: Mutex<HashMap<(String, String), Arc<Mutex<MapState>>>>,
+}
+
+/// The embedded engine.
+#[derive(Debug)]
+pub struct Memory {
+    store: Arc<Store>,
+    max_value: usize,
+    log_len: usize,
+}
+
+impl Memory {
+    /// Opens the state of this name, new if no client has it open.
+    #[must_use]
+    pub fn open(name: &str, max_value: usize, log_len: u64) -> Self {
+        let mut stores = STORES.lock();
+        stores.retain(|_, store| store.strong_count() > 0);
+        let store = stores.get(name).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let store = Arc::new(Store::default());
+            stores.insert(name.to_owned(), Arc::downgrade(&store));
+            store
+        });
+        Self { store, max_value, log_len: usize::try_from(log_len).unwrap_or(usize::MAX) }
+    }
+}
+
+impl Engine for Memory {
+    fn now(&self) -> u64 {
+        time::wall_ms()
+    }
+
+    fn map(&self, id: MapId, sink: Weak<dyn Sink>) -> Reply<'_, Arc<dyn MapEngine>> {
+        let key = (id.scope.clone(), id.name.clone());
+        let state = self.store.maps.lock().entry(key).or_default().clone();
+        let attached = Attached::new(state, id, sink, self.max_value, self.log_len);
+        Box::pin(std::future::ready(Ok(Arc::new(attached) as Arc<dyn MapEngine>)))
+    }
+
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

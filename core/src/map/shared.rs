@@ -1,0 +1,209 @@
+//! What all handles of one map in one client share: its replica, its link to the engine, its task.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::follow::{Captured, Follower, Status};
+use super::options::MapOptions;
+use super::task::{self, Task};
+use crate::engine::{Engine, MapEngine, MapId, Request, Sink, Verdict};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::op::Refusal;
+use crate::model::txn::Write;
+use crate::model::value::{OpId, Position};
+use crate::rt::{Gate, Tasks};
+use crate::time::{self, Instant};
+
+/// How long a write waits before it asks again while the engine is coming back.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// A map that a client has open.
+pub(crate) struct Shared {
+    pub(super) name: String,
+    pub(super) options: MapOptions,
+    pub(super) timeout: Duration,
+    pub(super) max_value: usize,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) link: Arc<dyn MapEngine>,
+    pub(super) follower: Arc<Follower>,
+    pub(super) tasks: Tasks,
+    gate: Gate,
+    seq: AtomicU64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Map({:?}, {:?})", self.name, self.follower)
+    }
+}
+
+impl Shared {
+    /// Subscribes, loads the map and starts its task.
+    pub(crate) async fn open(
+        engine: Arc<dyn Engine>,
+        id: MapId,
+        options: MapOptions,
+        timeout: Duration,
+        max_value: usize,
+    ) -> Result<Self> {
+        let deadline = time::now() + timeout;
+        let tasks = Tasks::new().ok_or_else(|| Error::invalid("ponos runs inside a tokio runtime"))?;
+        let follower = Arc::new(Follower::new(options.ordered));
+        let sink: Arc<dyn Sink> = follower.clone();
+        let link = time::within(deadline, "opening", engine.map(id.clone(), Arc::downgrade(&sink))).await?;
+        let snapshot = time::within(deadline, "loading", task::load(&*link, &id)).await?;
+        let (keys, revision) = (snapshot.entries.len(), snapshot.position.revision);
+        tracing::debug!(map = id.name, keys, revision, "map is loaded");
+        follower.install(snapshot, None);
+        follower.set_status(Status::Live);
+        follower.ask(super::follow::Need::Repair);
+        let name = id.name.clone();
+        let (engine_, link_, follower_) = (engine.clone(), link.clone(), follower.clone());
+        let task = Task { id, engine: engine_, link: link_, follower: follower_, janitor: 0 };
+        tasks.spawn(task.run());
+        let (gate, seq) = (Gate::default(), AtomicU64::new(0));
+        Ok(Self { name, options, timeout, max_value, engine, link, follower, tasks, gate, seq })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gate.is_closed()
+    }
+
+    pub(crate) fn options(&self) -> &MapOptions {
+        &self.options
+    }
+
+    /// Refuses new writes, waits for those in flight, and ends the task and the watchers.
+    pub(crate) async fn close(&self) {
+        self.gate.close();
+        let deadline = time::now() + self.timeout;
+        let drained = time::within(deadline, "closing", async {
+            self.gate.empty().await;
+            Ok(())
+        });
+        if drained.await.is_err() {
+            tracing::warn!(map = self.name, "closed with writes in flight");
+        }
+        self.tasks.stop_and_wait().await;
+        self.follower.close();
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        time::now() + self.timeout
+    }
+
+    pub(super) fn closed(&self) -> Error {
+        Error::closed("the map is closed; open it again with client.map()")
+    }
+
+    /// Has a write decided by the engine, once, and waits until the local copy shows it.
+    pub(super) async fn write(&self, operation: &'static str, write: Write) -> Result<Done> {
+        let result = match self.gate.enter() {
+            Some(_pass) => self.deliver(write).await,
+            None => Err(self.closed()),
+        };
+        result.map_err(|error| error.at(operation, &self.name))
+    }
+
+    async fn deliver(&self, write: Write) -> Result<Done> {
+        let deadline = self.deadline();
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = OpId { writer: self.follower.writer, seq };
+        let expected = Expected { follower: &self.follower, seq };
+        self.follower.expect(seq);
+        let mut request = Request { id, write, retry_after: None };
+        let verdict = self.insist(&mut request, deadline).await?;
+        let position = match verdict {
+            Verdict::Refused(refusal) => return Err(refused(refusal, &request.write)),
+            Verdict::Applied { position, .. } => position,
+            Verdict::Unchanged { .. } => self.follower.position(),
+        };
+        let visible = async {
+            self.follower.reached(position).await;
+            Ok(())
+        };
+        let shown = time::within(deadline, "showing the write", visible).await;
+        shown.map_err(|error| error.with_maybe_applied(true))?;
+        let (changed, matched) = match verdict {
+            Verdict::Applied { matched, .. } => (true, matched),
+            Verdict::Unchanged { matched } => (false, matched),
+            Verdict::Refused(_) => (false, false),
+        };
+        Ok(Done { revision: position.revision, changed, matched, captured: expected.take() })
+    }
+
+    /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
+    async fn insist(&self, request: &mut Request, deadline: Instant) -> Result<Verdict> {
+        let before = self.follower.position();
+        loop {
+            let sent = time::within(deadline, "the write", self.link.write(request.clone())).await;
+            let error = match sent {
+                Ok(verdict) => return Ok(verdict),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Timeout {
+                return Err(error.with_maybe_applied(true));
+            }
+            let open = error.maybe_applied() || request.retry_after.is_some();
+            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
+                return Err(error.with_maybe_applied(open));
+            }
+            request.retry_after = Some(before);
+            time::sleep(time::jitter(RETRY)).await;
+        }
+    }
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) revision: u64,
+    pub(super) changed: bool,
+    pub(super) matched: bool,
+    pub(super) captured: Captured,
+}
+
+/// Forgets a write that is cancelled.
+struct Expected<'a> {
+    follower: &'a Follower,
+    seq: u64,
+}
+
+impl Expected<'_> {
+    fn take(&self) -> Captured {
+        self.follower.captured(self.seq)
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        drop(self.follower.captured(self.seq));
+    }
+}
+
+/// The error for a refused write: which condition, on which key.
+fn refused(refusal: Refusal, write: &Write) -> Error {
+    let key = match write {
+        Write::One { key, .. } => format!("key {key:?}: "),
+        _ => String::new(),
+    };
+    let conflict = |text: &str| Error::conflict(format!("{key}{text}"));
+    let invalid = |text: &str| Error::invalid(format!("{key}{text}"));
+    match refusal {
+        Refusal::Exists => conflict("the key is present, and the write wants it absent"),
+        Refusal::Missing => conflict("the key is absent, and the write wants it present"),
+        Refusal::RevisionDiffers => conflict("another revision has changed the key"),
+        Refusal::ValueDiffers => conflict("the key has another value"),
+        Refusal::OutOfBounds => conflict("the sum would leave its bounds or the range of its type"),
+        Refusal::NotANumber => invalid("the value is no number; set it to one first"),
+        Refusal::NotAList => invalid("the value is no list; delete it first"),
+        Refusal::NotASet => invalid("the value is no set; delete it first"),
+        Refusal::TooLarge => invalid("the value would be larger than max_value"),
+    }
+}
+
+/// The position a handle shows, for those who wait for one.
+pub(super) fn at_least(position: Position, revision: u64) -> Position {
+    Position { generation: position.generation, revision }
+}

@@ -1,0 +1,106 @@
+//! The entries of a map as a persistent hash trie: O(1) snapshots, and a whole batch becomes visible at once.
+
+use foldhash::fast::RandomState;
+use imbl::shared_ptr::DefaultSharedPtr;
+
+use super::change::Effect;
+use super::items;
+use super::value::{Entry, Key};
+
+/// All entries of a map. A clone is O(1) and shares what does not change.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    map: Trie,
+}
+
+/// Seeded by chance against keys chosen to collide; nothing depends on the order.
+type Trie = imbl::GenericHashMap<Key, Entry, RandomState, DefaultSharedPtr>;
+
+/// What an effect did to one entry.
+#[derive(Debug)]
+pub struct Touched {
+    /// The entry before.
+    pub old: Option<Entry>,
+    /// The entry after.
+    pub new: Option<Entry>,
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        self.map == other.map
+    }
+}
+
+impl Entries {
+    /// The entry of `key`, expired or not.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.map.get(key)
+    }
+
+    /// The key as it is stored, with its entry.
+    #[must_use]
+    pub fn get_key_value(&self, key: &str) -> Option<(&Key, &Entry)> {
+        self.map.get_key_value(key)
+    }
+
+    /// How many there are, expired ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.map.iter()
+    }
+
+    /// Stores one entry as it is: for loading, not for changes.
+    pub fn insert(&mut self, key: Key, entry: Entry) -> Option<Entry> {
+        self.map.insert(key, entry)
+    }
+
+    /// Does what `effect` says, as part of `revision`. [`Effect::Clear`] touches no entry by name: the
+    /// caller who wants the old ones takes a clone first.
+    pub fn apply(&mut self, effect: &Effect, revision: u64) -> Option<Touched> {
+        match effect {
+            Effect::Put { key, value, shape, deadline } => {
+                let (value, shape, deadline) = (value.clone(), *shape, *deadline);
+                Some(self.replace(key, Entry { value, revision, deadline, shape }))
+            }
+            Effect::Append { key, items } => self.edit(key, revision, |entry| {
+                entry.value = items::concat(&entry.value, items);
+            }),
+            Effect::Remove { key, items } => self.edit(key, revision, |entry| {
+                entry.value = items::without(&entry.value, items);
+            }),
+            Effect::Touch { key, deadline } => self.edit(key, revision, |entry| entry.deadline = *deadline),
+            Effect::Delete { key } | Effect::Expire { key } => {
+                let old = self.map.remove(key);
+                Some(Touched { old, new: None })
+            }
+            Effect::Clear => {
+                *self = Self::default();
+                None
+            }
+        }
+    }
+
+    fn edit(&mut self, key: &Key, revision: u64, change: impl FnOnce(&mut Entry)) -> Option<Touched> {
+        let mut entry = self.map.get(key)?.clone();
+        change(&mut entry);
+        entry.revision = revision;
+        Some(self.replace(key, entry))
+    }
+
+    fn replace(&mut self, key: &Key, entry: Entry) -> Touched {
+        let old = self.map.insert(key.clone(), entry.clone());
+        Touched { old, new: Some(entry) }
+    }
+}

@@ -1,0 +1,19 @@
+//! The pure heart of Ponos: protocols as plain values and functions.
+//!
+//! Nothing here is async, reads a clock, draws a random number or does I/O. Time and chance come in as
+//! arguments and what has to be done goes out as data, so every rule can be tested in microseconds:
+//! [`op`] says what a write means, [`change`] what a revision did, [`replica`] how a copy follows,
+//! [`join`] how a copy starts, [`watch`] what a slow watcher still sees.
+
+pub mod change;
+pub mod entries;
+pub mod event;
+pub mod filter;
+pub mod items;
+pub mod join;
+pub mod number;
+pub mod op;
+pub mod replica;
+pub mod txn;
+pub mod value;
+pub mod watch;

@@ -1,0 +1,47 @@
+//! A first look at maps on the memory engine, as a user sees them.
+
+use std::time::Duration;
+
+use ponos::{Bytes, ErrorKind, Event, Ponos, SetOptions};
+
+#[tokio::test]
+async fn two_clients_share_a_map_and_hear_of_each_other() -> ponos::Result<()> {
+    let (one, two) = (Ponos::open("memory://shared").await?, Ponos::open("memory://shared").await?);
+    let (left, right) = (one.map("m").await?, two.map("m").await?);
+    let mut changes = right.watch("*");
+    let written = left.set("k", "v").await?;
+    assert_eq!((written.revision, written.changed, written.previous), (1, true, None));
+    assert_eq!(left.get("k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(changes.next().await, Some(Event::Synced { revision: 0 }));
+    assert!(matches!(changes.next().await, Some(Event::Set { revision: 1, .. })));
+    assert_eq!(right.get("k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(right.incr("n", 2).await?.value, 2);
+    assert_eq!(left.list_append("l", vec![Bytes::from("a"), Bytes::from("b")]).await?.len, 2);
+    assert_eq!(right.items("l").map(|items| items.len()), Some(2));
+    assert_eq!(right.incr("l", 1).await.unwrap_err().kind(), ErrorKind::Invalid);
+    one.close().await;
+    assert_eq!(left.set("k", "w").await.unwrap_err().kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_expires_and_is_told() -> ponos::Result<()> {
+    let client = Ponos::open("memory://ttl").await?;
+    let map = client.map("m").await?;
+    let mut changes = map.watch("*");
+    map.set_with("k", "v", SetOptions::default().ttl(Duration::from_millis(30))).await?;
+    let seen = async {
+        while let Some(event) = changes.next().await {
+            if let Event::Expire { key, .. } = event {
+                return Some(key);
+            }
+        }
+        None
+    };
+    let key = tokio::time::timeout(Duration::from_secs(5), seen).await.expect("an expiry");
+    assert_eq!(key.as_deref(), Some("k"));
+    assert!(!map.contains("k"));
+    client.close().await;
+    assert_eq!(changes.next().await, None);
+    Ok(())
+}
