@@ -1,0 +1,163 @@
+//! The runtime of the process: one for all clients, made when it is first needed.
+//!
+//! A forked child has none of its parent's threads. So each object that crosses the border is [`Held`] with the
+//! process it was made in: in a child its calls fail at once and its memory is left alone, because a lock in it
+//! may have been held by a thread that does not exist there. New clients of the child get a new runtime.
+
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use ponos::{Error, Result};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Counts the forks between the first process and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// The runtime of this process, once it is made. Read without a lock: one that was held at the moment of a fork
+/// would stay so in the child for ever.
+static RUNTIME: ArcSwapOption<Owned> = ArcSwapOption::const_empty();
+
+/// The runtime and the process it belongs to, by number of forks.
+struct Owned {
+    forks: u64,
+    handle: Handle,
+    /// Taken at the end of the process; never dropped in a child, where its threads are missing.
+    runtime: Mutex<Option<ManuallyDrop<Runtime>>>,
+}
+
+/// Counts a fork. It runs in the child before anything else and only touches an atomic.
+extern "C" fn in_child() {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+}
+
+fn watch_forks() {
+    static REGISTER: Once = Once::new();
+    REGISTER.call_once(|| {
+        // SAFETY: the handler is a plain function that is safe to run in a forked child: it touches one atomic.
+        #[allow(unsafe_code, reason = "there is no safe way to hear of a fork")]
+        let registered = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        if registered != 0 {
+            tracing::warn!("forks will not be noticed");
+        }
+    });
+}
+
+fn forks() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// The runtime of this process.
+///
+/// # Errors
+/// `Closed` after [`shutdown`]; `Internal` if threads cannot be started.
+pub fn handle() -> Result<Handle> {
+    let forks = forks();
+    if let Some(owned) = &*RUNTIME.load()
+        && owned.forks == forks
+    {
+        return if ENDED.load(Ordering::Relaxed) { Err(ended()) } else { Ok(owned.handle.clone()) };
+    }
+    make(forks)
+}
+
+/// Set by [`shutdown`].
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+fn ended() -> Error {
+    Error::closed("the process is ending: its runtime is shut down")
+}
+
+fn make(forks: u64) -> Result<Handle> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    watch_forks();
+    let _making = MAKING.lock();
+    if let Some(owned) = &*RUNTIME.load()
+        && owned.forks == forks
+    {
+        return Ok(owned.handle.clone());
+    }
+    let made = build().map_err(|error| Error::internal("no runtime can be started").with_source(error))?;
+    let (handle, runtime) = (made.handle().clone(), Mutex::new(Some(ManuallyDrop::new(made))));
+    let owned = Owned { forks, handle: handle.clone(), runtime };
+    std::mem::forget(RUNTIME.swap(Some(Arc::new(owned))));
+    Ok(handle)
+}
+
+/// Threads as `PONOS_THREADS` says: 1 by default, which batches best; more for many busy maps.
+fn build() -> std::io::Result<Runtime> {
+    let threads = std::env::var("PONOS_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    Builder::new_multi_thread()
+        .worker_threads(threads.clamp(1, 64))
+        .thread_name("ponos")
+        .enable_all()
+        .build()
+}
+
+/// Ends the runtime: calls in flight are dropped, later ones fail. For the end of the process.
+pub fn shutdown(patience: Duration) {
+    let owned = RUNTIME.load_full().filter(|owned| owned.forks == forks());
+    ENDED.store(true, Ordering::SeqCst);
+    if let Some(runtime) = owned.and_then(|owned| owned.runtime.lock().take()) {
+        ManuallyDrop::into_inner(runtime).shutdown_timeout(patience);
+    }
+}
+
+/// An object of this process: of no use in a child of it.
+#[derive(Debug)]
+pub struct Held<T> {
+    value: ManuallyDrop<T>,
+    forks: u64,
+}
+
+impl<T> Held<T> {
+    /// Holds an object that was made in this process.
+    pub fn new(value: T) -> Self {
+        Self { value: ManuallyDrop::new(value), forks: forks() }
+    }
+
+    /// The object, for calls that may wait.
+    ///
+    /// # Errors
+    /// `Closed` in a forked child.
+    pub fn get(&self) -> Result<&T> {
+        if self.forks == forks() {
+            Ok(&self.value)
+        } else {
+            Err(Error::closed("it was made before a fork; open a new client in this process"))
+        }
+    }
+
+    /// The object, for reads that take no lock: they show the state as of the fork.
+    pub fn read(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        if self.forks == forks() {
+            // SAFETY: the value is dropped here and nowhere else.
+            #[allow(unsafe_code, reason = "in a forked child the value must not be dropped")]
+            unsafe {
+                ManuallyDrop::drop(&mut self.value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_before_a_fork_is_refused_after_it() {
+        assert!(Held::new(1).get().is_ok());
+        let held = Held { value: ManuallyDrop::new(1), forks: forks() + 1 };
+        assert_eq!(held.get().expect_err("forked").kind(), ponos::ErrorKind::Closed);
+        assert_eq!(*held.read(), 1);
+    }
+}
