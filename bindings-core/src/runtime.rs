@@ -90,11 +90,7 @@ fn make(forks: u64) -> Result<Handle> {
 /// Threads as `PONOS_THREADS` says: 1 by default, which batches best; more for many busy maps.
 fn build() -> std::io::Result<Runtime> {
     let threads = std::env::var("PONOS_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    Builder::new_multi_thread()
-        .worker_threads(threads.clamp(1, 64))
-        .thread_name("ponos")
-        .enable_all()
-        .build()
+    Builder::new_multi_thread().worker_threads(threads.clamp(1, 64)).thread_name("ponos").enable_all().build()
 }
 
 /// Ends the runtime: calls in flight are dropped, later ones fail. For the end of the process.

@@ -133,7 +133,8 @@ mod tests {
         let map = map("pending");
         let (sender, receiver) = mpsc::sync_channel(2);
         let call = Call::Map { map, call: MapCall::WaitFor { revision: 5 } };
-        let Submitted::Pending(cancel) = submit(call, move |result| sender.send(result).expect("room")) else {
+        let Submitted::Pending(cancel) = submit(call, move |result| sender.send(result).expect("room"))
+        else {
             panic!("ready");
         };
         cancel.cancel();

@@ -222,9 +222,7 @@ pub async fn run(call: Call) -> Result<Answer> {
 
 async fn run_map(map: &Map, call: MapCall) -> Result<Answer> {
     match call {
-        MapCall::Set { key, value, options } => {
-            map.set_with(&key, value, options).await.map(Answer::Written)
-        }
+        MapCall::Set { key, value, options } => map.set_with(&key, value, options).await.map(Answer::Written),
         MapCall::Delete { key, when } => {
             map.delete_with(&key, DeleteOptions { when }).await.map(Answer::Written)
         }

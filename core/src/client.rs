@@ -17,6 +17,12 @@ use crate::url::{EngineUrl, Settings};
 /// The longest name of a map or scope, in bytes.
 const MAX_NAME: usize = 200;
 
+/// A scope and a name in it.
+type ObjectName = (String, String);
+
+/// A map that is open or being opened: those who ask meanwhile wait for the first.
+type Opening = Arc<OnceCell<Arc<Shared>>>;
+
 /// A client of one engine: cheap to clone, safe to share.
 #[derive(Clone, Debug)]
 pub struct Ponos {
@@ -26,7 +32,7 @@ pub struct Ponos {
 struct Inner {
     settings: Settings,
     engine: Arc<dyn Engine>,
-    maps: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Shared>>>>>,
+    maps: Mutex<HashMap<ObjectName, Opening>>,
     gate: Gate,
 }
 
@@ -107,7 +113,9 @@ impl Ponos {
         };
         valid_name(name)?;
         if options.codec.is_empty() || options.codec.len() > 64 || options.watch_queue == 0 {
-            return Err(Error::invalid("a codec's name has 1 to 64 bytes, and a watch queue at least 1 event"));
+            return Err(Error::invalid(
+                "a codec's name has 1 to 64 bytes, and a watch queue at least 1 event",
+            ));
         }
         let id = MapId { scope: name.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
         let cell = self.cell(&id);
@@ -126,7 +134,7 @@ impl Ponos {
         Ok(Map { shared: shared.clone() })
     }
 
-    fn cell(&self, id: &MapId) -> Arc<OnceCell<Arc<Shared>>> {
+    fn cell(&self, id: &MapId) -> Opening {
         let mut maps = self.inner.maps.lock();
         let cell = maps.entry((id.scope.clone(), id.name.clone())).or_default();
         if cell.get().is_some_and(|shared| shared.is_closed()) {
@@ -155,9 +163,8 @@ impl Ponos {
 fn valid_name(name: &str) -> Result<()> {
     let bad = |character: char| character.is_control() || matches!(character, '{' | '}');
     if name.is_empty() || name.len() > MAX_NAME || name.contains(bad) {
-        let message = format!(
-            "the name {name:?} must have 1 to {MAX_NAME} bytes and no control characters or braces"
-        );
+        let message =
+            format!("the name {name:?} must have 1 to {MAX_NAME} bytes and no control characters or braces");
         return Err(Error::invalid(message));
     }
     Ok(())

@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn an_error_says_where_what_and_whether() {
-        let error = Error::timeout("no answer within 5000 ms").at("map.incr", "hits").with_maybe_applied(true);
+        let error =
+            Error::timeout("no answer within 5000 ms").at("map.incr", "hits").with_maybe_applied(true);
         let text = r#"map.incr "hits": no answer within 5000 ms (the write may have been applied)"#;
         assert_eq!(error.to_string(), text);
         assert_eq!(error.at("map.open", "other").operation(), "map.incr");

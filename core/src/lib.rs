@@ -34,8 +34,8 @@ pub use bytes::Bytes;
 pub use client::Ponos;
 pub use error::{Error, ErrorKind, Result};
 pub use map::{
-    Counted, DeleteOptions, Edited, From, IncrFloatOptions, IncrOptions, Map, MapOptions, SetOptions, Snapshot,
-    Status, TxnBuilder, TxnDone, WatchOptions, Watcher, Written,
+    Counted, DeleteOptions, Edited, From, IncrFloatOptions, IncrOptions, Map, MapOptions, SetOptions,
+    Snapshot, Status, TxnBuilder, TxnDone, WatchOptions, Watcher, Written,
 };
 pub use model::event::{Event, Reason};
 pub use model::filter::Filter;

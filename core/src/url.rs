@@ -78,7 +78,9 @@ impl Settings {
     /// known and never holds the password.
     pub fn parse(text: &str) -> Result<Self> {
         let url = url::Url::parse(text).map_err(|error| {
-            Error::invalid(format!("the url cannot be read: {error}; write one like memory:// or redis://host:6379"))
+            Error::invalid(format!(
+                "the url cannot be read: {error}; write one like memory:// or redis://host:6379"
+            ))
         })?;
         let known: Vec<&str> = match url.scheme() {
             "memory" => COMMON.to_vec(),
@@ -192,7 +194,8 @@ impl<'a> Parameters<'a> {
             "m" => Some(60_000),
             _ => None,
         };
-        let ms = digits.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+        let ms =
+            digits.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
         let ms = ms.filter(|ms| (1..=3_600_000).contains(ms));
         ms.map(|ms| Some(Duration::from_millis(ms))).ok_or_else(|| {
             Error::invalid(format!("{name}={text:?} must be a time from 1ms to 60m, such as 500ms, 5s or 2m"))

@@ -11,7 +11,8 @@ fn refused(text: &str) -> String {
 
 #[test]
 fn a_full_redis_url_is_understood() {
-    let text = "rediss://us%40er:p%23w@[::1]:7000/3?prefix=app:&timeout=500ms&ca=/ca.pem&max_value=2048&log_len=500";
+    let text =
+        "rediss://us%40er:p%23w@[::1]:7000/3?prefix=app:&timeout=500ms&ca=/ca.pem&max_value=2048&log_len=500";
     let settings = Settings::parse(text).expect("a good url");
     assert_eq!(settings.timeout, Duration::from_millis(500));
     assert_eq!((settings.max_value, settings.log_len), (2048, 500));
@@ -24,7 +25,9 @@ fn a_full_redis_url_is_understood() {
 
 #[test]
 fn memory_urls_have_names() {
-    for (text, wanted) in [("memory://", ""), ("memory://a", "a"), ("memory:///a/b", "a/b"), ("memory:a", "a")] {
+    for (text, wanted) in
+        [("memory://", ""), ("memory://a", "a"), ("memory:///a/b", "a/b"), ("memory:a", "a")]
+    {
         let EngineUrl::Memory { name } = Settings::parse(text).expect(text).engine else { panic!("{text}") };
         assert_eq!(name, wanted, "{text}");
     }
@@ -32,7 +35,10 @@ fn memory_urls_have_names() {
 
 #[test]
 fn what_is_wrong_is_named_with_what_would_be_right() {
-    assert!(refused("redis://h?prefx=a").contains("known are timeout, max_value, log_len, prefix, connect_timeout"));
+    assert!(
+        refused("redis://h?prefx=a")
+            .contains("known are timeout, max_value, log_len, prefix, connect_timeout")
+    );
     assert!(refused("memory://?prefix=a").contains("\"prefix\""));
     assert!(refused("redis://h?timeout=5").contains("500ms"));
     assert!(refused("redis://h?timeout=0s").contains("1ms"));
@@ -44,7 +50,9 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
     assert!(refused("redis://h?timeout=1s&timeout=2s").contains("twice"));
     assert!(refused("rediss://h?cert=a").contains("both or none"));
     assert!(refused("redis://h?prefix=a{b").contains("braces"));
-    assert!(refused("redis://:pass#word@h").contains("%23") || refused("redis://:pass#word@h").contains("url"));
+    assert!(
+        refused("redis://:pass#word@h").contains("%23") || refused("redis://:pass#word@h").contains("url")
+    );
 }
 
 #[test]

@@ -1,4 +1,9 @@
 //! A first look at maps on the memory engine, as a user sees them.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests have a clock of their own and may panic"
+)]
 
 use std::time::Duration;
 
@@ -17,7 +22,7 @@ async fn two_clients_share_a_map_and_hear_of_each_other() -> ponos::Result<()> {
     assert_eq!(right.get("k").as_deref(), Some(&b"v"[..]));
     assert_eq!(right.incr("n", 2).await?.value, 2);
     assert_eq!(left.list_append("l", vec![Bytes::from("a"), Bytes::from("b")]).await?.len, 2);
-    assert_eq!(right.items("l").map(|items| items.len()), Some(2));
+    assert_eq!(right.items_of("l").map(|items| items.len()), Some(2));
     assert_eq!(right.incr("l", 1).await.unwrap_err().kind(), ErrorKind::Invalid);
     one.close().await;
     assert_eq!(left.set("k", "w").await.unwrap_err().kind(), ErrorKind::Closed);

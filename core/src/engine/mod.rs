@@ -35,7 +35,8 @@ use crate::model::value::{Entry, Key, OpId, Position};
 pub use crate::model::replica::Source;
 
 pub mod memory;
-
+#[cfg(feature = "redis")]
+pub mod redis;
 
 /// What an engine's methods return: a future that may be ready at once.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

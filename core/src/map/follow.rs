@@ -247,7 +247,8 @@ impl Follower {
         if let Some(order) = &mut live.order {
             *order = entries.iter().map(|(key, _)| key.clone()).collect();
         }
-        let with_deadline = entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
+        let with_deadline =
+            entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
         live.deadlines = with_deadline.collect();
         self.stamps.bump_all();
         self.publish(live);

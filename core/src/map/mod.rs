@@ -5,7 +5,7 @@
 //! 1. **Prefix.** What [`Map::get`] and a [`Snapshot`] show is always the state after exactly the changes up to
 //!    [`Map::revision`] of one history. A transaction is seen whole or not at all.
 //! 2. **Monotonic.** The revision of a handle never goes down within a generation; a change of generation is
-//!    told by [`Event::Resynced`].
+//!    told by [`Event::Resynced`](crate::Event::Resynced).
 //! 3. **Read your writes.** When a write returns, reads on the same handle show it or something later.
 //! 4. **Events** come in order, without gaps, each once; those of a slow watcher are merged by key.
 //! 5. **Reconnection**: missed changes one by one, or `Resynced` and the difference. Never silence.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Map;
 use super::follow::{Stamps, Status};
 use super::options::{From, WatchOptions};
 use super::shared::at_least;
 use super::snapshot::{Snapshot, View};
 use super::watch::{Channel, Watcher, present};
-use super::Map;
 use crate::engine::MapEngine;
 use crate::error::{Error, Result};
 use crate::model::event::{self, Event, Reason};
+use crate::model::filter::Filter;
 use crate::model::value::{Entry, Key, Position};
 use crate::time;
 
@@ -76,7 +77,7 @@ impl Map {
     ///
     /// *Consistency* as [`Map::get`]. *Cost*: O(items), sharing their bytes.
     #[must_use]
-    pub fn items(&self, key: &str) -> Option<Vec<Bytes>> {
+    pub fn items_of(&self, key: &str) -> Option<Vec<Bytes>> {
         self.with(key, Entry::items)?
     }
 
@@ -212,7 +213,7 @@ impl Map {
     /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn watch(&self, filter: impl Into<crate::Filter>) -> Watcher {
+    pub fn watch(&self, filter: impl Into<Filter>) -> Watcher {
         self.watch_with(WatchOptions::default().filter(filter))
     }
 

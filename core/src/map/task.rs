@@ -44,7 +44,9 @@ impl Task {
             let work = match need {
                 Need::Repair => self.repair().await,
                 Need::Rejoin(cause) => self.rejoin(cause).await,
-                Need::Nothing if early.is_some_and(|since| since + EARLY <= time::now()) => self.repair().await,
+                Need::Nothing if early.is_some_and(|since| since + EARLY <= time::now()) => {
+                    self.repair().await
+                }
                 Need::Nothing if check <= time::now() => {
                     check = time::now() + time::jitter(SILENCE);
                     self.check().await
@@ -189,7 +191,8 @@ pub(super) async fn load(link: &dyn MapEngine, id: &MapId) -> Result<Snapshot> {
 /// `None` if the log did not reach over the scan.
 async fn load_from(link: &dyn MapEngine, id: &MapId, tip: Tip) -> Result<Option<Snapshot>> {
     if tip.codec != id.codec {
-        let message = format!("the map's codec is {:?}, not {:?}; open it with that one", tip.codec, id.codec);
+        let message =
+            format!("the map's codec is {:?}, not {:?}; open it with that one", tip.codec, id.codec);
         return Err(Error::invalid(message));
     }
     let mut join = Join::start(tip.position, tip.id);

@@ -242,7 +242,6 @@ impl Map {
     /// assert_eq!(accounts.get("b").as_deref(), Some(&b"4"[..]));
     /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
     pub fn txn(&self) -> TxnBuilder {
         TxnBuilder { map: self.clone(), txn: Txn::default(), otherwise: false }
     }

@@ -78,7 +78,7 @@ fn step<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
         '\\' => wanted.next().unwrap_or('\\') == character,
         literal => literal == character,
     };
-    hit.then(|| (wanted.as_str(), found.as_str()))
+    hit.then_some((wanted.as_str(), found.as_str()))
 }
 
 #[cfg(test)]

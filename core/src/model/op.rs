@@ -155,9 +155,8 @@ pub fn eval(key: &Key, op: &Op, current: Option<&Entry>, context: Context) -> Ou
     let now = context.now;
     let live = current.filter(|entry| entry.alive(now));
     match op {
-        Op::Set { value, ttl, when } => check(when, live).unwrap_or_else(|| {
-            put(key, value.clone(), Shape::Plain, ttl.map(|ttl| deadline(now, ttl)))
-        }),
+        Op::Set { value, ttl, when } => check(when, live)
+            .unwrap_or_else(|| put(key, value.clone(), Shape::Plain, ttl.map(|ttl| deadline(now, ttl)))),
         Op::Delete { when } => check(when, live).unwrap_or_else(|| match live {
             Some(_) => Outcome::Applied(Effect::Delete { key: key.clone() }),
             None => Outcome::Unchanged,

@@ -229,7 +229,9 @@ fn difference(old: &Entries, new: &Entries, revision: u64) -> Vec<Event> {
     let mut changed: Vec<_> = old
         .iter()
         .map(|(key, entry)| (key, Some(entry), new.get(key)))
-        .chain(new.iter().filter(|(key, _)| old.get(key).is_none()).map(|(key, entry)| (key, None, Some(entry))))
+        .chain(
+            new.iter().filter(|(key, _)| old.get(key).is_none()).map(|(key, entry)| (key, None, Some(entry))),
+        )
         .filter(|(_, old, new)| old.map(|entry| &entry.value) != new.map(|entry| &entry.value))
         .collect();
     changed.sort_unstable_by(|left, right| left.0.cmp(right.0));

@@ -16,10 +16,13 @@ use map::{Attached, MapState};
 
 static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
+/// A scope and a name in it.
+type ObjectName = (String, String);
+
 /// The maps of one URL name.
 #[derive(Debug, Default)]
 struct Store {
-    maps: Mutex<HashMap<(String, String), Arc<Mutex<MapState>>>>,
+    maps: Mutex<HashMap<ObjectName, Arc<Mutex<MapState>>>>,
 }
 
 /// The embedded engine.

@@ -1,0 +1,295 @@
+//! Bytes on the wire and in the server's keys, as the scripts in `lua/` write and read them.
+//!
+//! All numbers are big-endian. A message is `generation u64, time u64, first revision u64, count u32`, then each
+//! change: `length u32, id 16 bytes, matched u8, effects u16` and the effects. An entry is `revision u64,
+//! deadline u64, shape u8`, value. Decoders take any bytes and give an error for what is not of this form.
+
+use bytes::Bytes;
+
+use crate::engine::{Request, Tip};
+use crate::error::{Error, Result};
+use crate::model::change::{Batch, Change, Effect};
+use crate::model::items;
+use crate::model::number;
+use crate::model::op::{Condition, Op};
+use crate::model::txn::{Txn, Write};
+use crate::model::value::{Deadline, Entry, Key, OpId, Position, Shape};
+
+/// Arguments of a script call.
+pub(super) type Args = Vec<Vec<u8>>;
+
+/// Adds a write to the arguments of `write.lua`.
+pub(super) fn encode_request(request: &Request, args: &mut Args) {
+    let id = encode_id(request.id);
+    let retry = request.retry_after;
+    let head = |code: u8| [&[code][..], &id].concat();
+    if let Some(after) = retry {
+        args.push(head(b'r'));
+        args.extend([text(after.generation), text(after.revision)]);
+    }
+    let begin = |code: u8, args: &mut Args| {
+        args.push(if retry.is_some() { vec![code] } else { head(code) });
+    };
+    match &request.write {
+        Write::One { key, op: Op::Set { value, ttl: None, when: Condition::Always } } => {
+            begin(b's', args);
+            args.extend([key.as_bytes().to_vec(), value.to_vec()]);
+        }
+        Write::One { key, op } => {
+            begin(code(op), args);
+            encode_op(key, op, args);
+        }
+        Write::Clear | Write::Destroy => begin(b'C', args),
+        Write::Txn(txn) => {
+            begin(b't', args);
+            encode_txn(txn, args);
+        }
+    }
+}
+
+/// The id as the scripts keep it.
+pub(super) fn encode_id(id: OpId) -> [u8; 16] {
+    (u128::from(id.writer) << 64 | u128::from(id.seq)).to_be_bytes()
+}
+
+fn text(number: impl ToString) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
+fn code(op: &Op) -> u8 {
+    match op {
+        Op::Set { .. } => b'S',
+        Op::Delete { .. } => b'D',
+        Op::Incr { .. } => b'I',
+        Op::IncrFloat { .. } => b'F',
+        Op::Add { .. } => b'A',
+        Op::Remove { .. } => b'M',
+        Op::Touch { .. } => b'T',
+        Op::Expire => b'X',
+    }
+}
+
+fn encode_op(key: &Key, op: &Op, args: &mut Args) {
+    let ttl_text = |ttl: &Option<u64>| ttl.map(text).unwrap_or_default();
+    let bound = |bound: f64| if bound.is_finite() { text(number::format_f64(bound)) } else { Vec::new() };
+    args.push(key.as_bytes().to_vec());
+    match op {
+        Op::Set { value, ttl, when } => {
+            args.extend([value.to_vec(), ttl_text(ttl)]);
+            encode_condition(when, args);
+        }
+        Op::Delete { when } => encode_condition(when, args),
+        Op::Incr { by, min, max } => args.extend([text(by), text(min), text(max)]),
+        Op::IncrFloat { by, min, max } => {
+            args.extend([text(number::format_f64(*by)), bound(*min), bound(*max)]);
+        }
+        Op::Add { shape, unique, items } => {
+            let unique = *unique || *shape == Shape::Set;
+            args.extend([text(*shape as u8), text(u8::from(unique)), items::join(items).to_vec()]);
+        }
+        Op::Remove { shape, items } => args.extend([text(*shape as u8), items::join(items).to_vec()]),
+        Op::Touch { ttl } => args.push(ttl_text(ttl)),
+        Op::Expire => {}
+    }
+}
+
+fn encode_condition(when: &Condition, args: &mut Args) {
+    let (code, argument): (&[u8], Vec<u8>) = match when {
+        Condition::Always => (b"", Vec::new()),
+        Condition::Absent => (b"A", Vec::new()),
+        Condition::Present => (b"P", Vec::new()),
+        Condition::Revision(revision) => (b"R", text(revision)),
+        Condition::Value(value) => (b"V", value.to_vec()),
+    };
+    args.extend([code.to_vec(), argument]);
+}
+
+fn encode_txn(txn: &Txn, args: &mut Args) {
+    args.push(text(txn.compare.len()));
+    for (key, condition) in &txn.compare {
+        args.push(key.as_bytes().to_vec());
+        encode_condition(condition, args);
+    }
+    for branch in [&txn.then, &txn.otherwise] {
+        args.push(text(branch.len()));
+        for (key, op) in branch {
+            args.push(vec![code(op)]);
+            encode_op(key, op, args);
+        }
+    }
+}
+
+/// Reads bytes from the front.
+struct Reader<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or_else(|| foreign("it ends too soon"))?;
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        self.take(N)?.try_into().map_err(|_| foreign("it ends too soon"))
+    }
+
+    fn u8(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn u16(&mut self) -> Result<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn id(&mut self) -> Result<OpId> {
+        Ok(OpId { writer: self.u64()?, seq: self.u64()? })
+    }
+
+    fn shape(&mut self) -> Result<Shape> {
+        Shape::from_u8(self.u8()?).ok_or_else(|| foreign("a value has an unknown shape"))
+    }
+
+    fn deadline(&mut self) -> Result<Option<Deadline>> {
+        self.u64().map(Deadline::new)
+    }
+
+    fn key(&mut self) -> Result<Key> {
+        let length = self.u32()? as usize;
+        key(self.take(length)?)
+    }
+
+    /// Bytes with their length. Small ones are copied, so that they do not keep a big message in memory.
+    fn value(&mut self) -> Result<Bytes> {
+        let length = self.u32()? as usize;
+        let start = self.at;
+        let taken = self.take(length)?;
+        let small = length.saturating_mul(4) < self.bytes.len();
+        Ok(if small { Bytes::copy_from_slice(taken) } else { self.bytes.slice(start..start + length) })
+    }
+}
+
+fn foreign(what: &str) -> Error {
+    Error::internal(format!("the server holds or sends what ponos did not write: {what}"))
+}
+
+/// A key as the server gives it.
+pub(super) fn key(bytes: &[u8]) -> Result<Key> {
+    std::str::from_utf8(bytes).map(Key::from).map_err(|_| foreign("a key is not utf-8"))
+}
+
+/// Reads a message.
+pub(super) fn decode_message(bytes: &Bytes) -> Result<Batch> {
+    let mut reader = Reader { bytes, at: 0 };
+    let (generation, at, first) = (reader.u64()?, reader.u64()?, reader.u64()?);
+    let count = u64::from(reader.u32()?);
+    let last = first.checked_add(count).ok_or_else(|| foreign("a revision is out of range"))?;
+    let changes: Vec<Change> =
+        (first..last).map(|revision| decode_change(&mut reader, revision)).collect::<Result<_>>()?;
+    if changes.is_empty() || first == 0 || generation == 0 || reader.at != bytes.len() {
+        return Err(foreign("a message has no changes, or bytes behind them"));
+    }
+    Ok(Batch { generation, at, changes })
+}
+
+fn decode_change(reader: &mut Reader<'_>, revision: u64) -> Result<Change> {
+    let _length = reader.u32()?;
+    let (id, matched, count) = (reader.id()?, reader.u8()? != 0, reader.u16()?);
+    let effects = (0..count).map(|_| decode_effect(reader)).collect::<Result<_>>()?;
+    Ok(Change { revision, id, matched, effects })
+}
+
+fn decode_effect(reader: &mut Reader<'_>) -> Result<Effect> {
+    let code = reader.u8()?;
+    if code == b'C' {
+        return Ok(Effect::Clear);
+    }
+    let key = reader.key()?;
+    Ok(match code {
+        b'P' => {
+            let (deadline, shape) = (reader.deadline()?, reader.shape()?);
+            Effect::Put { key, deadline, shape, value: reader.value()? }
+        }
+        b'A' => Effect::Append { key, items: reader.value()? },
+        b'R' => Effect::Remove { key, items: reader.value()? },
+        b'T' => Effect::Touch { key, deadline: reader.deadline()? },
+        b'D' => Effect::Delete { key },
+        b'E' => Effect::Expire { key },
+        _ => return Err(foreign("a change has an unknown effect")),
+    })
+}
+
+/// Reads an entry of the hash.
+pub(super) fn decode_entry(bytes: &Bytes) -> Result<Entry> {
+    let mut reader = Reader { bytes, at: 0 };
+    let (revision, deadline, shape) = (reader.u64()?, reader.deadline()?, reader.shape()?);
+    Ok(Entry { revision, deadline, shape, value: bytes.slice(reader.at..) })
+}
+
+/// Reads the hash's field for the map itself.
+pub(super) fn decode_tip(bytes: &Bytes) -> Result<Tip> {
+    let mut reader = Reader { bytes, at: 0 };
+    let position = Position { generation: reader.u64()?, revision: reader.u64()? };
+    let id = reader.id()?;
+    let _mean = reader.u32()?;
+    let codec = String::from_utf8(bytes[reader.at..].to_vec()).map_err(|_| foreign("a codec's name"))?;
+    Ok(Tip { position, id, codec })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of one change that sets "k" to "v", as write.lua packs it.
+    fn message() -> Bytes {
+        let mut out = Vec::new();
+        for number in [7_u64, 1_000, 3] {
+            out.extend(number.to_be_bytes());
+        }
+        out.extend(1_u32.to_be_bytes());
+        out.extend(38_u32.to_be_bytes());
+        out.extend(encode_id(OpId { writer: 1, seq: 2 }));
+        out.extend([1, 0, 1, b'P', 0, 0, 0, 1, b'k']);
+        out.extend([0; 9]);
+        out.extend([0, 0, 0, 1, b'v']);
+        out.into()
+    }
+
+    #[test]
+    fn a_message_is_read_as_it_was_packed() {
+        let batch = decode_message(&message()).expect("a message");
+        assert_eq!((batch.generation, batch.at), (7, 1_000));
+        let value = Bytes::from("v");
+        let put = Effect::Put { key: "k".into(), value, shape: Shape::Plain, deadline: None };
+        let id = OpId { writer: 1, seq: 2 };
+        assert_eq!(batch.changes, [Change { revision: 3, id, matched: true, effects: vec![put] }]);
+    }
+
+    #[test]
+    fn torn_and_foreign_messages_are_errors() {
+        let whole = message();
+        for cut in 0..whole.len() {
+            assert!(decode_message(&whole.slice(..cut)).is_err(), "{cut}");
+        }
+        for at in 0..whole.len() {
+            let mut bent = whole.to_vec();
+            bent[at] ^= 0xff;
+            drop(decode_message(&bent.into()));
+        }
+        assert!(decode_message(&[&whole[..], b"x"].concat().into()).is_err());
+        assert!(decode_entry(&Bytes::from("short")).is_err());
+        assert!(decode_tip(&Bytes::from("short")).is_err());
+    }
+}

@@ -1,0 +1,281 @@
+//! The connections to one server: one for commands, one for pushes, each with a supervisor that connects again.
+//!
+//! A call fails at once while the server is known to be down, waits a moment while a lost connection is being
+//! made anew, and is never sent twice from here: whether to repeat is decided above, where the write's id is known.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
+use tokio::sync::watch;
+
+use super::push::{PushEnd, Router};
+use crate::error::{Error, Result};
+use crate::rt::Tasks;
+use crate::time;
+
+/// How long a call waits for a connection that was just lost.
+const GRACE: Duration = Duration::from_millis(500);
+/// How often a connection is asked whether it lives.
+const BEAT: Duration = Duration::from_secs(2);
+/// How long it may take to answer that.
+const PATIENCE: Duration = Duration::from_secs(3);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A live connection.
+#[derive(Clone)]
+struct Connection {
+    mux: MultiplexedConnection,
+    dead: watch::Sender<bool>,
+}
+
+/// What a supervisor knows of its connection.
+#[derive(Clone)]
+enum State {
+    Up(Connection),
+    /// Lost, and the first attempts to connect again are under way.
+    Lost,
+    /// Known to be out of reach, and why.
+    Down(Arc<str>),
+    Closed,
+}
+
+/// Which of the two connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Commands,
+    Pushes,
+}
+
+/// The connections to one server.
+pub(super) struct Link {
+    client: Client,
+    /// How the server is named in errors.
+    name: String,
+    timeout: Duration,
+    commands: watch::Sender<State>,
+    pushes: watch::Sender<State>,
+    pub(super) router: Arc<Router>,
+    /// What to add to the local clock to get the server's, in milliseconds.
+    offset: AtomicI64,
+    pub(super) tasks: Tasks,
+}
+
+impl Link {
+    /// Connects.
+    pub(super) async fn open(client: Client, name: String, timeout: Duration) -> Result<Arc<Self>> {
+        let tasks = Tasks::new().ok_or_else(|| Error::invalid("ponos runs inside a tokio runtime"))?;
+        let link = Arc::new(Self {
+            client,
+            name,
+            timeout,
+            commands: watch::Sender::new(State::Lost),
+            pushes: watch::Sender::new(State::Lost),
+            router: Arc::default(),
+            offset: AtomicI64::new(0),
+            tasks,
+        });
+        let deadline = time::now() + timeout;
+        for role in [Role::Commands, Role::Pushes] {
+            let connected = time::within(deadline, "connecting", link.connect(role)).await;
+            let connection = connected.map_err(|error| error.with_maybe_applied(false))?;
+            link.state(role).send_replace(State::Up(connection));
+            link.tasks.spawn(Self::supervise(link.clone(), role));
+        }
+        link.read_clock().await?;
+        Ok(link)
+    }
+
+    /// Ends both connections.
+    pub(super) async fn close(&self) {
+        self.commands.send_replace(State::Closed);
+        self.pushes.send_replace(State::Closed);
+        self.tasks.stop_and_wait().await;
+    }
+
+    /// The server's clock, milliseconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        time::wall_ms().saturating_add_signed(self.offset.load(Ordering::Relaxed))
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(super) async fn call(&self, command: &Cmd) -> Result<Value> {
+        let connection = self.ready(Role::Commands).await?;
+        self.send(connection, command).await
+    }
+
+    /// Has messages of `channel` given to the router.
+    pub(super) async fn subscribe(&self, channel: &[u8]) -> Result<()> {
+        let mut connection = self.ready(Role::Pushes).await?;
+        connection.mux.subscribe(channel).await.map_err(|error| self.failure(&error))
+    }
+
+    /// Ends that.
+    pub(super) async fn unsubscribe(&self, channel: &[u8]) -> Result<()> {
+        let mut connection = self.ready(Role::Pushes).await?;
+        connection.mux.unsubscribe(channel).await.map_err(|error| self.failure(&error))
+    }
+
+    async fn send(&self, mut connection: Connection, command: &Cmd) -> Result<Value> {
+        let mut dead = connection.dead.subscribe();
+        tokio::select! {
+            biased;
+            answer = connection.mux.send_packed_command(command) => answer.and_then(Value::extract_error).map_err(|error| self.failure(&error)),
+            _ = dead.wait_for(|dead| *dead) => {
+                let message = format!("the connection to {} was lost before it answered", self.name);
+                Err(Error::unavailable(message).with_maybe_applied(true))
+            }
+        }
+    }
+
+    const fn state(&self, role: Role) -> &watch::Sender<State> {
+        match role {
+            Role::Commands => &self.commands,
+            Role::Pushes => &self.pushes,
+        }
+    }
+
+    async fn ready(&self, role: Role) -> Result<Connection> {
+        if let State::Up(connection) = &*self.state(role).borrow() {
+            return Ok(connection.clone());
+        }
+        let mut state = self.state(role).subscribe();
+        let settled = async {
+            let settled = state.wait_for(|state| !matches!(state, State::Lost)).await;
+            Ok(settled.map_or(State::Closed, |state| state.clone()))
+        };
+        match time::within(time::now() + GRACE, "connecting", settled).await {
+            Ok(State::Up(connection)) => Ok(connection),
+            Ok(State::Down(why)) => Err(Error::unavailable(format!("{} is out of reach: {why}", self.name))),
+            Ok(State::Closed) => Err(Error::closed("the client is closed")),
+            Ok(State::Lost) | Err(_) => {
+                Err(Error::unavailable(format!("the connection to {} was lost just now", self.name)))
+            }
+        }
+    }
+
+    async fn connect(&self, role: Role) -> Result<Connection> {
+        let dead = watch::Sender::new(false);
+        let router = (role == Role::Pushes).then(|| self.router.clone());
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1_024)
+            .set_push_sender(PushEnd { dead: dead.clone(), router });
+        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let mux = connected.map_err(|error| self.failure(&error).with_maybe_applied(false))?;
+        Ok(Connection { mux, dead })
+    }
+
+    /// Keeps one connection: notices its end, makes it anew, and tells the sinks of pushes.
+    async fn supervise(link: Arc<Self>, role: Role) {
+        loop {
+            let State::Up(connection) = link.state(role).borrow().clone() else { return };
+            link.until_dead(&connection).await;
+            connection.dead.send_replace(true);
+            drop(connection);
+            tracing::info!(server = link.name, pushes = role == Role::Pushes, "connection lost");
+            link.state(role).send_replace(State::Lost);
+            if role == Role::Pushes {
+                link.router.each(|sink| sink.lost());
+            }
+            let connection = link.reconnect(role).await;
+            link.state(role).send_replace(State::Up(connection));
+            tracing::info!(server = link.name, pushes = role == Role::Pushes, "connected again");
+            if role == Role::Pushes {
+                link.router.each(|sink| sink.restored());
+            }
+        }
+    }
+
+    async fn until_dead(&self, connection: &Connection) {
+        let mut dead = connection.dead.subscribe();
+        loop {
+            tokio::select! {
+                _ = dead.wait_for(|dead| *dead) => return,
+                () = time::sleep(time::jitter(BEAT)) => {}
+            }
+            let ping = redis::cmd("PING");
+            let ping = self.send(connection.clone(), &ping);
+            if time::within(time::now() + PATIENCE, "ping", ping).await.is_err() {
+                return;
+            }
+            if self.read_clock().await.is_err() {
+                tracing::debug!(server = self.name, "the server's clock could not be read");
+            }
+        }
+    }
+
+    async fn reconnect(&self, role: Role) -> Connection {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let attempt = async {
+                let connection = self.connect(role).await?;
+                if role == Role::Pushes {
+                    self.resubscribe(&connection).await?;
+                }
+                Ok(connection)
+            };
+            match time::within(time::now() + self.timeout, "connecting", attempt).await {
+                Ok(connection) => return connection,
+                Err(error) => {
+                    tracing::debug!(server = self.name, %error, "cannot connect yet");
+                    self.state(role).send_replace(State::Down(error.to_string().into()));
+                }
+            }
+            time::sleep(time::jitter(pause)).await;
+            pause = LAST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Subscribes to every channel there is, and waits for each confirmation: a server may refuse one silently.
+    async fn resubscribe(&self, connection: &Connection) -> Result<()> {
+        for channel in self.router.channels() {
+            let confirmed = connection.mux.clone().subscribe(&channel[..]).await;
+            confirmed.map_err(|error| self.failure(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn read_clock(&self) -> Result<()> {
+        let sent = time::wall_ms();
+        let answer = self.call(&redis::cmd("TIME")).await?;
+        let received = time::wall_ms();
+        let (seconds, micros): (u64, u64) =
+            redis::from_redis_value(answer).map_err(|error| Error::internal(error.to_string()))?;
+        let (server, local) = (seconds * 1_000 + micros / 1_000, u64::midpoint(sent, received));
+        let offset = i64::try_from(i128::from(server) - i128::from(local)).unwrap_or(0);
+        self.offset.store(offset, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What a failed command means to the caller.
+    fn failure(&self, error: &RedisError) -> Error {
+        let code = error.code().unwrap_or_default();
+        let text = format!("{}: {error}", self.name);
+        match (code, error.kind()) {
+            ("PONOSCODEC", _) => {
+                let theirs = error.detail().unwrap_or_default();
+                Error::invalid(format!("the map's codec is {theirs:?}; open it with that one"))
+            }
+            ("WRONGPASS" | "NOAUTH" | "NOPERM", _) | (_, ErrorKind::AuthenticationFailed) => {
+                Error::invalid(format!("the server refuses this user: {text}"))
+            }
+            ("WRONGTYPE", _) => Error::invalid(format!("a key of the map holds something else: {text}")),
+            ("OOM", _) => Error::new(crate::ErrorKind::Limited, format!("the server is full: {text}")),
+            ("LOADING" | "READONLY" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN", _) => {
+                Error::unavailable(text)
+            }
+            (_, ErrorKind::InvalidClientConfig) => Error::invalid(text),
+            (_, ErrorKind::Io) => Error::unavailable(text).with_maybe_applied(true),
+            _ if error.is_connection_dropped() || error.is_timeout() => {
+                Error::unavailable(text).with_maybe_applied(true)
+            }
+            _ => Error::internal(text),
+        }
+        .with_source(error.clone())
+    }
+}

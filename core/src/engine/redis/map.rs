@@ -1,0 +1,124 @@
+//! One map at a Redis server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redis::Value;
+
+use super::codec;
+use super::commit::{Commit, Keys};
+use super::link::Link;
+use crate::engine::{MapEngine, Page, Reply, Request, Tip, Verdict};
+use crate::error::{Error, Result};
+use crate::model::change::Batch;
+use crate::model::value::{Entry, Key, Position};
+
+/// How many entries the server is asked for in one step of a scan: about 1 ms of its time.
+const SCAN: usize = 1_000;
+/// How many log entries one call gives: at most 1 MiB each, mostly far less.
+const LOG: usize = 100;
+
+/// A map that one client has open.
+pub(super) struct RedisMap {
+    link: Arc<Link>,
+    commit: Arc<Commit>,
+}
+
+impl RedisMap {
+    pub(super) fn new(link: Arc<Link>, commit: Arc<Commit>) -> Self {
+        Self { link, commit }
+    }
+
+    fn keys(&self) -> &Keys {
+        self.commit.keys()
+    }
+
+    async fn field(&self, field: &[u8]) -> Result<Option<Bytes>> {
+        match self.link.call(redis::cmd("HGET").arg(&self.keys().hash).arg(field)).await? {
+            Value::Nil => Ok(None),
+            Value::BulkString(bytes) => Ok(Some(bytes.into())),
+            _ => Err(strange()),
+        }
+    }
+
+    async fn scan_page(&self, cursor: u64) -> Result<Page> {
+        let mut command = redis::cmd("HSCAN");
+        command.arg(&self.keys().hash).arg(cursor).arg("COUNT").arg(SCAN);
+        let Value::Array(answer) = self.link.call(&command).await? else { return Err(strange()) };
+        let mut answer = answer.into_iter();
+        let (Some(Value::BulkString(cursor)), Some(Value::Array(fields))) = (answer.next(), answer.next())
+        else {
+            return Err(strange());
+        };
+        let cursor = std::str::from_utf8(&cursor).ok().and_then(|text| text.parse().ok());
+        let mut page =
+            Page { entries: Vec::with_capacity(fields.len() / 2), cursor: cursor.ok_or_else(strange)? };
+        let mut fields = fields.into_iter();
+        while let (Some(Value::BulkString(key)), Some(Value::BulkString(entry))) =
+            (fields.next(), fields.next())
+        {
+            if !key.is_empty() {
+                page.entries.push((codec::key(&key)?, codec::decode_entry(&entry.into())?));
+            }
+        }
+        Ok(page)
+    }
+
+    async fn log_page(&self, from: Position) -> Result<Vec<Batch>> {
+        let mut command = redis::cmd("XRANGE");
+        let first = format!("{}-{}", from.generation, from.revision);
+        command.arg(&self.keys().log).arg(first).arg(from.generation).arg("COUNT").arg(LOG);
+        let Value::Array(entries) = self.link.call(&command).await? else { return Err(strange()) };
+        entries.into_iter().map(log_entry).collect()
+    }
+}
+
+/// The message in an entry of the log: `[id, ["d", message]]`.
+fn log_entry(entry: Value) -> Result<Batch> {
+    let Value::Array(mut entry) = entry else { return Err(strange()) };
+    let Some(Value::Array(mut fields)) = entry.pop() else { return Err(strange()) };
+    let Some(Value::BulkString(message)) = fields.pop() else { return Err(strange()) };
+    codec::decode_message(&message.into())
+}
+
+fn strange() -> Error {
+    Error::internal("the server gave a strange answer")
+}
+
+impl MapEngine for RedisMap {
+    fn write(&self, request: Request) -> Reply<'_, Verdict> {
+        Box::pin(self.commit.write(request))
+    }
+
+    fn tip(&self) -> Reply<'_, Option<Tip>> {
+        Box::pin(async { self.field(b"").await?.as_ref().map(codec::decode_tip).transpose() })
+    }
+
+    fn scan(&self, cursor: u64) -> Reply<'_, Page> {
+        Box::pin(self.scan_page(cursor))
+    }
+
+    fn read(&self, key: Key) -> Reply<'_, Option<Entry>> {
+        Box::pin(async move {
+            let entry = self.field(key.as_bytes()).await?.as_ref().map(codec::decode_entry).transpose()?;
+            Ok(entry.filter(|entry| entry.alive(self.link.now())))
+        })
+    }
+
+    fn log(&self, from: Position) -> Reply<'_, Vec<Batch>> {
+        Box::pin(self.log_page(from))
+    }
+}
+
+impl Drop for RedisMap {
+    fn drop(&mut self) {
+        let channel = self.keys().channel.clone();
+        self.link.router.remove(&channel);
+        let link = self.link.clone();
+        self.link.tasks.spawn(async move {
+            if let Err(error) = link.unsubscribe(&channel).await {
+                tracing::debug!(%error, "could not unsubscribe");
+            }
+        });
+    }
+}

@@ -1,0 +1,59 @@
+//! The scripts: what is done at the server, in one step each.
+
+use std::error::Error as _;
+use std::sync::LazyLock;
+
+use redis::{Cmd, RedisError, Value};
+
+use super::link::Link;
+use crate::error::{Error, Result};
+
+/// A script with the name that the server knows it by.
+pub(super) struct Script {
+    text: String,
+    sha: String,
+}
+
+/// Applies writes. The rare operations are compiled into a function that plain sets never call.
+pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| {
+    let ops = [include_str!("lua/number.lua"), include_str!("lua/items.lua"), include_str!("lua/ops.lua")];
+    let ops = format!("local function load_ops()\n{}\nend\n", ops.join("\n"));
+    Script::new(include_str!("lua/write.lua").replace("--OPS", &ops))
+});
+
+/// Removes a map.
+pub(super) static DESTROY: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("lua/destroy.lua").to_owned()));
+
+impl Script {
+    fn new(text: String) -> Self {
+        let sha = redis::Script::new(&text).get_hash().to_owned();
+        Self { text, sha }
+    }
+
+    /// Runs it, and gives the server its text first if it does not know it.
+    pub(super) async fn run(&self, link: &Link, keys: &[&[u8]], args: &[Vec<u8>]) -> Result<Value> {
+        match link.call(&self.command("EVALSHA", &self.sha, keys, args)).await {
+            Err(error) if unknown(&error) => link.call(&self.command("EVAL", &self.text, keys, args)).await,
+            result => result,
+        }
+    }
+
+    fn command(&self, name: &str, script: &str, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(keys.len());
+        for key in keys {
+            command.arg(*key);
+        }
+        for arg in args {
+            command.arg(&arg[..]);
+        }
+        command
+    }
+}
+
+/// Whether the server does not know the script: it is new, was restarted, or was told to forget.
+fn unknown(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<RedisError>());
+    source.and_then(RedisError::code) == Some("NOSCRIPT")
+}
