@@ -7,6 +7,7 @@
 //! - [`runtime`]: the one runtime of a process, lazily made, safe after `fork`, shut down in order.
 //! - [`submit`](mod@submit): polls a call once on the caller's thread, spawns it if it has to wait.
 //! - [`queue`]: finished calls on their way to a foreign event loop, one wake-up a batch.
+//! - [`watcher`]: a watcher that many may ask, and that loses nothing when one of them gives up.
 //! - [`packed`]: events as one buffer, for languages where an object a field is dear.
 //! - [`log`]: tracing events on their way to the host's logger.
 
@@ -16,6 +17,8 @@ pub mod queue;
 pub mod runtime;
 pub mod submit;
 pub mod surface;
+pub mod watcher;
 
 pub use submit::{Submitted, submit};
 pub use surface::{Answer, Call, MapCall};
+pub use watcher::SharedWatcher;

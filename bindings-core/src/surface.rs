@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use ponos::{
     Bytes, Condition, Counted, DeleteOptions, Edited, Entry, Event, IncrFloatOptions, IncrOptions, Map,
-    MapOptions, Ponos, Result, SetOptions, Txn, TxnDone, Watcher, Written,
+    MapOptions, Ponos, Result, SetOptions, Txn, TxnDone, Written,
 };
 use std::sync::Arc;
+
+pub use crate::watcher::SharedWatcher;
 
 /// An operation with its arguments.
 #[derive(Debug)]
@@ -42,6 +44,14 @@ pub enum Call {
         /// Which watcher.
         watcher: Arc<SharedWatcher>,
         /// The most events to give.
+        max: usize,
+    },
+    /// Waits until a watcher has events or has ended → [`Answer::Nothing`]; [`SharedWatcher::take`] gives them.
+    /// Unlike with [`Call::Next`], none is lost if the caller gives up while the answer is on its way.
+    Wait {
+        /// Which watcher.
+        watcher: Arc<SharedWatcher>,
+        /// The most events to fetch.
         max: usize,
     },
 }
@@ -177,25 +187,6 @@ pub enum Answer {
     Events(Vec<Event>),
 }
 
-/// A watcher that foreign code may ask from any thread, one batch at a time.
-#[derive(Debug)]
-pub struct SharedWatcher(tokio::sync::Mutex<Option<Watcher>>);
-
-impl SharedWatcher {
-    /// Takes a watcher over.
-    #[must_use]
-    pub fn new(watcher: Watcher) -> Arc<Self> {
-        Arc::new(Self(tokio::sync::Mutex::new(Some(watcher))))
-    }
-
-    /// Unsubscribes; a batch being waited for is cancelled by its own call.
-    pub fn close(&self) {
-        if let Ok(mut watcher) = self.0.try_lock() {
-            *watcher = None;
-        }
-    }
-}
-
 /// Runs an operation.
 ///
 /// # Errors
@@ -210,12 +201,12 @@ pub async fn run(call: Call) -> Result<Answer> {
         Call::OpenMap { client, name, options } => client.map_with(&name, options).await.map(Answer::Map),
         Call::Map { map, call } => run_map(&map, call).await,
         Call::Next { watcher, max } => {
-            let mut watcher = watcher.0.lock().await;
-            let events = match &mut *watcher {
-                Some(watcher) => watcher.next_batch(max).await,
-                None => Vec::new(),
-            };
-            Ok(Answer::Events(events))
+            watcher.fetch(max).await;
+            Ok(Answer::Events(watcher.take().unwrap_or_default()))
+        }
+        Call::Wait { watcher, max } => {
+            watcher.fetch(max).await;
+            Ok(Answer::Nothing)
         }
     }
 }

@@ -27,7 +27,7 @@ impl Tasks {
         drop(self.runtime.spawn(async move {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stopped| *stopped) => {}
+                () = set(&mut stop) => {}
                 () = future => {}
             }
         }));
@@ -49,6 +49,12 @@ impl Drop for Tasks {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Waits until a flag is set or its owner is gone. The value that tokio hands out keeps a lock: it is let go in
+/// here, because what is dropped after it may want to set the flag again.
+pub(crate) async fn set(flag: &mut watch::Receiver<bool>) {
+    drop(flag.wait_for(|set| *set).await);
 }
 
 /// Counts calls in flight, so that closing can refuse new ones and wait for the others.

@@ -12,8 +12,8 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::watch;
 
 use super::push::{PushEnd, Router};
-use crate::error::{Error, Result};
-use crate::rt::Tasks;
+use crate::error::{Error, ErrorKind as Kind, Result};
+use crate::rt::{self, Tasks};
 use crate::time;
 
 /// How long a call waits for a connection that was just lost.
@@ -124,7 +124,7 @@ impl Link {
         tokio::select! {
             biased;
             answer = connection.mux.send_packed_command(command) => answer.and_then(Value::extract_error).map_err(|error| self.failure(&error)),
-            _ = dead.wait_for(|dead| *dead) => {
+            () = rt::set(&mut dead) => {
                 let message = format!("the connection to {} was lost before it answered", self.name);
                 Err(Error::unavailable(message).with_maybe_applied(true))
             }
@@ -195,7 +195,7 @@ impl Link {
         let mut dead = connection.dead.subscribe();
         loop {
             tokio::select! {
-                _ = dead.wait_for(|dead| *dead) => return,
+                () = rt::set(&mut dead) => return,
                 () = time::sleep(time::jitter(BEAT)) => {}
             }
             let ping = redis::cmd("PING");
@@ -265,7 +265,7 @@ impl Link {
                 Error::invalid(format!("the server refuses this user: {text}"))
             }
             ("WRONGTYPE", _) => Error::invalid(format!("a key of the map holds something else: {text}")),
-            ("OOM", _) => Error::new(crate::ErrorKind::Limited, format!("the server is full: {text}")),
+            ("OOM", _) => Error::new(Kind::Limited, format!("the server is full: {text}")),
             ("LOADING" | "READONLY" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN", _) => {
                 Error::unavailable(text)
             }
