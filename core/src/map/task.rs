@@ -78,7 +78,8 @@ impl Task {
         self.follower.begin();
         loop {
             let from = self.follower.position();
-            let batches = self.link.log(from).await?;
+            let Some(start) = self.start(from).await? else { return Ok(()) };
+            let batches = self.link.log(start).await?;
             let first = batches.first().and_then(|batch| batch.changes.first());
             let Some(first) = first else { return self.settle(from).await };
             if first.revision > from.revision.max(1) {
@@ -95,6 +96,18 @@ impl Task {
                 return Ok(());
             }
         }
+    }
+
+    /// Where to read the log from: for a map that did not exist so far, from the first change of its life.
+    async fn start(&self, from: Position) -> Result<Option<Position>> {
+        if from.generation > 0 {
+            return Ok(Some(from));
+        }
+        let tip = self.link.tip().await?;
+        if tip.is_none() {
+            self.follower.set_status(Status::Live);
+        }
+        Ok(tip.map(|tip| Position { generation: tip.position.generation, revision: 1 }))
     }
 
     /// The log has nothing at `from`: finds out whether anything is missing.
@@ -120,6 +133,7 @@ impl Task {
             Standing::Current => Ok(()),
             Standing::Behind => self.repair().await,
             Standing::Forked => self.rejoin(Cause::Forked).await,
+            Standing::NewGeneration if self.follower.position().generation == 0 => self.repair().await,
             Standing::NewGeneration => self.rejoin(Cause::NewGeneration).await,
         }
     }

@@ -160,13 +160,13 @@ impl Commit {
         let strange = || Error::internal("the script gave a strange answer").with_maybe_applied(true);
         let Value::Array(answer) = answer else { return Err(strange()) };
         let mut answer = answer.into_iter();
-        let (Some(Value::BulkString(message)), Some(_time)) = (answer.next(), answer.next()) else {
+        let (Some(Value::BulkString(message)), Some(Value::Int(generation))) = (answer.next(), answer.next())
+        else {
             return Err(strange());
         };
-        let mut generation = 0;
+        let generation = u64::try_from(generation).map_err(|_| strange())?;
         if !message.is_empty() {
             let batch = codec::decode_message(&Bytes::from(message))?;
-            generation = batch.generation;
             if let Some(sink) = self.sink.upgrade() {
                 sink.batch(&batch, Source::Reply);
             }

@@ -5,7 +5,7 @@
 -- The hash has a field with an empty name for the map itself: generation, revision, id of the last change,
 -- mean size of a log entry, codec. An entry is revision, deadline, shape, value.
 -- Everything is decided on copies; the log is written first, so an error leaves nothing half done.
--- Returns the message that was published ('' if nothing changed), the time, and a status for each write:
+-- Returns the message that was published ('' if nothing changed), the generation, and a status for each write:
 -- its revision, 0 for no change, below 0 a refusal; in a string if a transaction's conditions did not hold.
 
 local UNKNOWN = -100
@@ -170,7 +170,7 @@ for index = 1, tonumber(ARGV[6]) do
   statuses[index] = matched and done or tostring(done)
 end
 
-if #records == 0 then return { '', now, unpack(statuses) } end
+if #records == 0 then return { '', generation, unpack(statuses) } end
 
 if not meta then
   generation = now
@@ -213,4 +213,4 @@ for from = 1, #fields, 1000 do
   redis.call('HSET', hash, unpack(fields, from, math.min(#fields, from + 999)))
 end
 redis.call('PUBLISH', ARGV[1], message)
-return { message, now, unpack(statuses) }
+return { message, generation, unpack(statuses) }
