@@ -1,0 +1,4 @@
+//! What is measured of the crate itself.
+
+pub mod read;
+pub mod redis;
