@@ -156,7 +156,10 @@ impl Replica {
         source: Source,
         out: &mut Vec<Applied>,
     ) -> Step {
-        if self.position.generation == 0 && change.revision == 1 {
+        if self.position.generation == 0 {
+            if change.revision > 1 {
+                return Step::Hole;
+            }
             self.position.generation = generation; // the first change of a map that did not exist
         }
         if generation < self.position.generation {

@@ -100,11 +100,11 @@ impl Queue {
         }
     }
 
-    /// Takes out every event about a key: a `Clear` stands for them.
+    /// Takes out every change: a `Clear` stands for them.
     fn absorb(&mut self) -> u32 {
         let mut count = 0_u32;
         for slot in &mut self.slots {
-            if let Some(event) = slot.take_if(|event| event.key().is_some()) {
+            if let Some(event) = slot.take_if(|event| event.coalesced() > 0) {
                 count = count.saturating_add(event.coalesced());
                 self.waiting -= 1;
             }
@@ -112,9 +112,17 @@ impl Queue {
         count
     }
 
+    /// Where the last event of each key waits, as far as it may be merged: not over a `Clear`.
     fn index(&self) -> HashMap<Key, u64> {
-        let keys = self.slots.iter().zip(self.front..);
-        keys.filter_map(|(slot, number)| Some((slot.as_ref()?.key()?.clone(), number))).collect()
+        let mut index = HashMap::new();
+        for (slot, number) in self.slots.iter().zip(self.front..) {
+            match slot {
+                Some(Event::Clear { .. }) => index.clear(),
+                Some(event) => drop(event.key().map(|key| index.insert(key.clone(), number))),
+                None => {}
+            }
+        }
+        index
     }
 
     fn place(&self, number: u64) -> usize {
