@@ -1,5 +1,11 @@
 //! Measures Ponos beside its peers, in one run on one Redis: medians of several rounds, and ratios.
-#![allow(clippy::disallowed_methods, reason = "a benchmark has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark has a clock of its own and prints"
+)]
 
 pub mod measure;
+pub mod peers;
+pub mod results;
 pub mod sample;
