@@ -210,15 +210,18 @@ async fn load_from(link: &dyn MapEngine, id: &MapId, tip: Tip) -> Result<Option<
         return Err(Error::invalid(message));
     }
     let mut join = Join::start(tip.position, tip.id);
-    let mut cursor = 0;
-    loop {
-        let page = link.scan(cursor).await?;
-        join.page(page.entries);
-        cursor = page.cursor;
-        if cursor == 0 {
-            break;
-        }
+    let mut page = link.scan(0).await?;
+    while page.cursor != 0 {
+        // The engine works on the next page while this one is taken in.
+        let entries = std::mem::take(&mut page.entries);
+        let take = async {
+            tokio::task::yield_now().await;
+            join.page(entries);
+        };
+        let (next, ()) = tokio::join!(link.scan(page.cursor), take);
+        page = next?;
     }
+    join.page(page.entries);
     loop {
         let from = join.position();
         let batches = link.log(from).await?;

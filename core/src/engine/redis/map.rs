@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::model::change::Batch;
 use crate::model::value::{Entry, Key, Position};
 
-/// How many entries the server is asked for in one step of a scan: about 1 ms of its time.
-const SCAN: usize = 1_000;
+/// How many entries the server is asked for in one step of a scan: about 3 ms of its time. Four times as many as
+/// in steps of 1 ms take it a quarter less in all.
+const SCAN: usize = 4_000;
 /// How many log entries one call gives: at most 1 MiB each, mostly far less.
 const LOG: usize = 100;
 
