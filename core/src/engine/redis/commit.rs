@@ -7,12 +7,12 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use redis::Value;
+use redis::{Cmd, Value};
 use tokio::sync::oneshot;
 
 use super::codec::{self, Args};
 use super::link::Link;
-use super::script::{DESTROY, WRITE};
+use super::script::{self, DESTROY, Script, WRITE};
 use crate::engine::{MapId, Request, Sink, Source, Verdict};
 use crate::error::{Error, Result};
 use crate::model::op::{Op, Refusal};
@@ -87,72 +87,95 @@ impl Commit {
 
     /// Sends a write with the next call.
     pub(super) async fn write(self: &Arc<Self>, request: Request) -> Result<Verdict> {
+        self.link.connected().await?;
         let (answer, verdict) = oneshot::channel();
-        let fly = {
+        let next = {
             let mut queue = self.queue.lock();
             queue.waiting.push_back(Waiting { request, answer });
-            let fly = queue.flying < FLYING;
-            queue.flying += usize::from(fly);
-            fly
+            queue.depart()
         };
-        if fly {
-            self.link.tasks.spawn(self.clone().fly());
-        }
+        self.send(next);
         let ended = |_| Err(Error::closed("the client was closed").with_maybe_applied(true));
         verdict.await.unwrap_or_else(ended)
     }
 
-    /// Makes one call after the other until no write waits.
-    async fn fly(self: Arc<Self>) {
-        loop {
-            let batch = {
-                let mut queue = self.queue.lock();
-                let batch = queue.take();
-                if batch.is_empty() {
-                    queue.flying -= 1;
-                    return;
-                }
-                batch
-            };
-            self.send(batch).await;
+    /// Makes the next call, on the thread of whoever found that there is one to make: the first of its writers, or
+    /// the task that reads the answer to the call before.
+    fn send(self: &Arc<Self>, batch: Vec<Waiting>) {
+        if !batch.is_empty() {
+            let (script, args) = self.arguments(&batch);
+            let command = script.call(&self.names(), &args);
+            self.transmit(command, Call { batch, script, args, introduced: false });
         }
     }
 
-    async fn send(&self, batch: Vec<Waiting>) {
-        let requests: Vec<&Request> = batch.iter().map(|waiting| &waiting.request).collect();
-        match self.call(&requests).await {
-            Ok(verdicts) => {
-                for (waiting, verdict) in batch.into_iter().zip(verdicts) {
-                    // Who has stopped waiting does not want to know.
-                    drop(waiting.answer.send(verdict));
-                }
+    fn transmit(self: &Arc<Self>, command: Cmd, call: Call) {
+        // The batch is in one of two hands: with the answer, or back here if nothing was sent.
+        let call = Arc::new(Mutex::new(Some(call)));
+        let (commit, theirs) = (self.clone(), call.clone());
+        let sent = self.link.send(command, move |answer| {
+            if let Some(call) = theirs.lock().take() {
+                commit.answered(call, answer);
             }
+        });
+        if let Err(error) = sent
+            && let Some(call) = call.lock().take()
+        {
+            self.finish(call.batch, Err(error));
+        }
+    }
+
+    fn answered(self: &Arc<Self>, mut call: Call, answer: Result<Value>) {
+        match answer {
+            Err(error) if !call.introduced && script::unknown(&error) => {
+                call.introduced = true;
+                let command = call.script.introduce(&self.names(), &call.args);
+                self.transmit(command, call);
+            }
+            answer => {
+                let count = call.batch.len();
+                self.finish(call.batch, answer.and_then(|answer| self.read(answer, count)));
+            }
+        }
+    }
+
+    /// Tells each writer what became of its write, and goes on with those that came meanwhile.
+    fn finish(self: &Arc<Self>, batch: Vec<Waiting>, verdicts: Result<Vec<Result<Verdict>>>) {
+        let next = {
+            let mut queue = self.queue.lock();
+            queue.flying -= 1;
+            queue.depart()
+        };
+        self.send(next);
+        let verdicts = match verdicts {
+            Ok(verdicts) => verdicts,
             Err(error) => {
-                for waiting in batch {
-                    let again =
-                        Error::new(error.kind(), error.message()).with_maybe_applied(error.maybe_applied());
-                    drop(waiting.answer.send(Err(again)));
-                }
-            }
-        }
-    }
-
-    async fn call(&self, requests: &[&Request]) -> Result<Vec<Result<Verdict>>> {
-        let keys = [&self.keys.hash[..], &self.keys.log[..]];
-        let answer = match requests {
-            [Request { write: Write::Destroy, id, retry_after }] => {
-                let mut args = vec![self.keys.channel.clone(), codec::encode_id(*id).to_vec()];
-                args.extend(retry_after.map(|after| after.generation.to_string().into_bytes()));
-                DESTROY.run(&self.link, &keys, &args).await?
-            }
-            _ => {
-                let mut args: Args = self.head.to_vec();
-                args.push(requests.len().to_string().into_bytes());
-                requests.iter().for_each(|request| codec::encode_request(request, &mut args));
-                WRITE.run(&self.link, &keys, &args).await?
+                let again =
+                    || Error::new(error.kind(), error.message()).with_maybe_applied(error.maybe_applied());
+                batch.iter().map(|_| Err(again())).collect()
             }
         };
-        self.read(answer, requests.len())
+        for (waiting, verdict) in batch.into_iter().zip(verdicts) {
+            // Who has stopped waiting does not want to know.
+            drop(waiting.answer.send(verdict));
+        }
+    }
+
+    fn names(&self) -> [&[u8]; 2] {
+        [&self.keys.hash, &self.keys.log]
+    }
+
+    /// The script for a batch, and its arguments.
+    fn arguments(&self, batch: &[Waiting]) -> (&'static Script, Args) {
+        if let [Waiting { request: Request { write: Write::Destroy, id, retry_after }, .. }] = batch {
+            let mut args = vec![self.keys.channel.clone(), codec::encode_id(*id).to_vec()];
+            args.extend(retry_after.map(|after| after.generation.to_string().into_bytes()));
+            return (&DESTROY, args);
+        }
+        let mut args: Args = self.head.to_vec();
+        args.push(batch.len().to_string().into_bytes());
+        batch.iter().for_each(|waiting| codec::encode_request(&waiting.request, &mut args));
+        (&WRITE, args)
     }
 
     /// Gives the changes to the replica, then reads the statuses.
@@ -177,7 +200,26 @@ impl Commit {
     }
 }
 
+/// A call under way.
+struct Call {
+    batch: Vec<Waiting>,
+    script: &'static Script,
+    args: Args,
+    /// Whether the script's text was sent with it.
+    introduced: bool,
+}
+
 impl Queue {
+    /// The next call to make, if fewer than [`FLYING`] are under way: then it counts as one of them.
+    fn depart(&mut self) -> Vec<Waiting> {
+        if self.flying == FLYING {
+            return Vec::new();
+        }
+        let batch = self.take();
+        self.flying += usize::from(!batch.is_empty());
+        batch
+    }
+
     /// The writes of the next call: those that came first, as many as fit; a destroy goes alone.
     fn take(&mut self) -> Vec<Waiting> {
         let mut bytes = 0;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, Value};
-use tokio::sync::watch;
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, Value};
+use tokio::sync::{oneshot, watch};
 
+use super::mux::{self, Answered, Mux};
 use super::push::{PushEnd, Router};
 use crate::error::{Error, ErrorKind as Kind, Result};
 use crate::rt::{self, Tasks};
@@ -28,8 +29,46 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// A live connection.
 #[derive(Clone)]
 struct Connection {
-    mux: MultiplexedConnection,
+    wire: Wire,
     dead: watch::Sender<bool>,
+}
+
+/// What calls go over.
+#[derive(Clone)]
+enum Wire {
+    /// Our own, for commands over plain TCP.
+    Direct(Arc<Mux>),
+    /// The driver of the `redis` crate, for pushes and for TLS.
+    Driver(MultiplexedConnection),
+}
+
+impl Connection {
+    /// Sends a command; `answered` gets its answer, or an error if the connection is lost.
+    fn send(&self, tasks: &Tasks, command: Cmd, answered: Answered) {
+        match &self.wire {
+            Wire::Direct(mux) => mux.send(&command.get_packed_command(), answered),
+            Wire::Driver(driver) => {
+                let (mut driver, mut dead) = (driver.clone(), self.dead.subscribe());
+                tasks.spawn(async move {
+                    let answer = tokio::select! {
+                        biased;
+                        answer = driver.send_packed_command(&command) => answer.and_then(Value::extract_error),
+                        () = rt::set(&mut dead) => Err(mux::lost()),
+                    };
+                    answered(answer);
+                });
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn driver(&self) -> Result<MultiplexedConnection> {
+        match &self.wire {
+            Wire::Driver(driver) => Ok(driver.clone()),
+            Wire::Direct(_) => Err(Error::internal("a connection for commands hears no pushes")),
+        }
+    }
 }
 
 /// What a supervisor knows of its connection.
@@ -102,33 +141,48 @@ impl Link {
     }
 
     /// Sends a command and waits for its answer.
-    pub(super) async fn call(&self, command: &Cmd) -> Result<Value> {
+    pub(super) async fn call(&self, command: Cmd) -> Result<Value> {
         let connection = self.ready(Role::Commands).await?;
-        self.send(connection, command).await
+        self.ask(&connection, command).await
     }
 
     /// Has messages of `channel` given to the router.
     pub(super) async fn subscribe(&self, channel: &[u8]) -> Result<()> {
-        let mut connection = self.ready(Role::Pushes).await?;
-        connection.mux.subscribe(channel).await.map_err(|error| self.failure(&error))
+        let mut driver = self.ready(Role::Pushes).await?.driver()?;
+        driver.subscribe(channel).await.map_err(|error| self.failure(&error))
     }
 
     /// Ends that.
     pub(super) async fn unsubscribe(&self, channel: &[u8]) -> Result<()> {
-        let mut connection = self.ready(Role::Pushes).await?;
-        connection.mux.unsubscribe(channel).await.map_err(|error| self.failure(&error))
+        let mut driver = self.ready(Role::Pushes).await?.driver()?;
+        driver.unsubscribe(channel).await.map_err(|error| self.failure(&error))
     }
 
-    async fn send(&self, mut connection: Connection, command: &Cmd) -> Result<Value> {
-        let mut dead = connection.dead.subscribe();
-        tokio::select! {
-            biased;
-            answer = connection.mux.send_packed_command(command) => answer.and_then(Value::extract_error).map_err(|error| self.failure(&error)),
-            () = rt::set(&mut dead) => {
-                let message = format!("the connection to {} was lost before it answered", self.name);
-                Err(Error::unavailable(message).with_maybe_applied(true))
-            }
-        }
+    /// Sends a command if there is a connection, and gives its answer to `answered` on a task that must not wait;
+    /// an error at once means that nothing was sent.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        command: Cmd,
+        answered: impl FnOnce(Result<Value>) + Send + 'static,
+    ) -> Result<()> {
+        let State::Up(connection) = self.commands.borrow().clone() else { return Err(self.not_yet()) };
+        let link = self.clone();
+        let answered =
+            move |answer: RedisResult<Value>| answered(answer.map_err(|error| link.failure(&error)));
+        connection.send(&self.tasks, command, Box::new(answered));
+        Ok(())
+    }
+
+    async fn ask(&self, connection: &Connection, command: Cmd) -> Result<Value> {
+        let (sender, answer) = oneshot::channel();
+        // Who has stopped waiting does not want to know.
+        connection.send(&self.tasks, command, Box::new(|answer| drop(sender.send(answer))));
+        answer.await.unwrap_or_else(|_| Err(mux::lost())).map_err(|error| self.failure(&error))
+    }
+
+    /// Waits until there is a connection for commands, or it is known that there is none.
+    pub(super) async fn connected(&self) -> Result<()> {
+        self.ready(Role::Commands).await.map(drop)
     }
 
     const fn state(&self, role: Role) -> &watch::Sender<State> {
@@ -151,23 +205,60 @@ impl Link {
             Ok(State::Up(connection)) => Ok(connection),
             Ok(State::Down(why)) => Err(Error::unavailable(format!("{} is out of reach: {why}", self.name))),
             Ok(State::Closed) => Err(Error::closed("the client is closed")),
-            Ok(State::Lost) | Err(_) => {
-                Err(Error::unavailable(format!("the connection to {} was lost just now", self.name)))
-            }
+            Ok(State::Lost) | Err(_) => Err(self.not_yet()),
         }
+    }
+
+    fn not_yet(&self) -> Error {
+        Error::unavailable(format!("the connection to {} was lost just now", self.name))
     }
 
     async fn connect(&self, role: Role) -> Result<Connection> {
         let dead = watch::Sender::new(false);
-        let router = (role == Role::Pushes).then(|| self.router.clone());
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(1_024)
-            .set_push_sender(PushEnd { dead: dead.clone(), router });
-        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        let mux = connected.map_err(|error| self.failure(&error).with_maybe_applied(false))?;
-        Ok(Connection { mux, dead })
+        let wire = match (role, self.client.get_connection_info().addr()) {
+            (Role::Commands, ConnectionAddr::Tcp(host, port)) => {
+                let connected = Mux::connect(host, *port, dead.clone()).await;
+                let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
+                self.tasks.spawn(task);
+                Wire::Direct(mux)
+            }
+            _ => {
+                let router = (role == Role::Pushes).then(|| self.router.clone());
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(self.timeout))
+                    .set_response_timeout(None)
+                    .set_pipeline_buffer_size(1_024)
+                    .set_push_sender(PushEnd { dead: dead.clone(), router });
+                let driver = self.client.get_multiplexed_async_connection_with_config(&config).await;
+                Wire::Driver(driver.map_err(|error| self.failure(&error))?)
+            }
+        };
+        let connection = Connection { wire, dead };
+        if let Wire::Direct(_) = connection.wire {
+            self.greet(&connection).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Logs in and chooses the database, where the driver does not do so.
+    async fn greet(&self, connection: &Connection) -> Result<()> {
+        let settings = self.client.get_connection_info().redis_settings();
+        let mut commands = Vec::new();
+        if let Some(password) = settings.password() {
+            let mut login = redis::cmd("AUTH");
+            login.arg(settings.username()).arg(password);
+            commands.push(login);
+        }
+        if settings.db() != 0 {
+            let mut select = redis::cmd("SELECT");
+            select.arg(settings.db());
+            commands.push(select);
+        }
+        commands.push(redis::cmd("PING"));
+        for command in commands {
+            self.ask(connection, command).await.map_err(|error| error.with_maybe_applied(false))?;
+        }
+        Ok(())
     }
 
     /// Keeps one connection: notices its end, makes it anew, and tells the sinks of pushes.
@@ -198,8 +289,7 @@ impl Link {
                 () = rt::set(&mut dead) => return,
                 () = time::sleep(time::jitter(BEAT)) => {}
             }
-            let ping = redis::cmd("PING");
-            let ping = self.send(connection.clone(), &ping);
+            let ping = self.ask(connection, redis::cmd("PING"));
             if time::within(time::now() + PATIENCE, "ping", ping).await.is_err() {
                 return;
             }
@@ -234,7 +324,7 @@ impl Link {
     /// Subscribes to every channel there is, and waits for each confirmation: a server may refuse one silently.
     async fn resubscribe(&self, connection: &Connection) -> Result<()> {
         for channel in self.router.channels() {
-            let confirmed = connection.mux.clone().subscribe(&channel[..]).await;
+            let confirmed = connection.driver()?.subscribe(&channel[..]).await;
             confirmed.map_err(|error| self.failure(&error))?;
         }
         Ok(())
@@ -242,7 +332,7 @@ impl Link {
 
     async fn read_clock(&self) -> Result<()> {
         let sent = time::wall_ms();
-        let answer = self.call(&redis::cmd("TIME")).await?;
+        let answer = self.call(redis::cmd("TIME")).await?;
         let received = time::wall_ms();
         let (seconds, micros): (u64, u64) =
             redis::from_redis_value(answer).map_err(|error| Error::internal(error.to_string()))?;

@@ -35,7 +35,9 @@ impl RedisMap {
     }
 
     async fn field(&self, field: &[u8]) -> Result<Option<Bytes>> {
-        match self.link.call(redis::cmd("HGET").arg(&self.keys().hash).arg(field)).await? {
+        let mut command = redis::cmd("HGET");
+        command.arg(&self.keys().hash).arg(field);
+        match self.link.call(command).await? {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) => Ok(Some(bytes.into())),
             _ => Err(strange()),
@@ -45,7 +47,7 @@ impl RedisMap {
     async fn scan_page(&self, cursor: u64) -> Result<Page> {
         let mut command = redis::cmd("HSCAN");
         command.arg(&self.keys().hash).arg(cursor).arg("COUNT").arg(SCAN);
-        let Value::Array(answer) = self.link.call(&command).await? else { return Err(strange()) };
+        let Value::Array(answer) = self.link.call(command).await? else { return Err(strange()) };
         let mut answer = answer.into_iter();
         let (Some(Value::BulkString(cursor)), Some(Value::Array(fields))) = (answer.next(), answer.next())
         else {
@@ -69,7 +71,7 @@ impl RedisMap {
         let mut command = redis::cmd("XRANGE");
         let first = format!("{}-{}", from.generation, from.revision);
         command.arg(&self.keys().log).arg(first).arg(from.generation).arg("COUNT").arg(LOG);
-        let Value::Array(entries) = self.link.call(&command).await? else { return Err(strange()) };
+        let Value::Array(entries) = self.link.call(command).await? else { return Err(strange()) };
         entries.into_iter().map(log_entry).collect()
     }
 }

@@ -5,13 +5,14 @@
 //! appends it to the log and publishes it. Replicas hear the channel, and repair what they missed from the log.
 //! No `KEYS`, no `CONFIG`: a user with `~prefix* &prefix* +@all -@dangerous -@admin` is enough.
 //!
-//! [`link`] keeps the two connections, [`commit`] gathers writes, [`script`] and `lua/` do them, [`codec`] reads
+//! [`link`] keeps the two connections, [`mux`] shares one of them, [`commit`] gathers writes, [`script`] and `lua/` do them, [`codec`] reads
 //! and writes bytes, [`push`] hands messages to replicas.
 
 mod codec;
 mod commit;
 mod link;
 mod map;
+mod mux;
 mod push;
 mod script;
 
@@ -100,7 +101,7 @@ impl Engine for Redis {
 async fn refuse_eviction(link: &Link) -> Result<()> {
     let mut info = redis::cmd("INFO");
     info.arg("memory");
-    let Ok(answer) = link.call(&info).await else {
+    let Ok(answer) = link.call(info).await else {
         tracing::debug!("this user may not ask for the eviction policy: it is taken to be noeviction");
         return Ok(());
     };

@@ -3,10 +3,9 @@
 use std::error::Error as _;
 use std::sync::LazyLock;
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, RedisError};
 
-use super::link::Link;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// A script with the name that the server knows it by.
 pub(super) struct Script {
@@ -14,11 +13,10 @@ pub(super) struct Script {
     sha: String,
 }
 
-/// Applies writes. The rare operations are compiled into a function that plain sets never call.
+/// Applies writes.
 pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| {
     let ops = [include_str!("lua/number.lua"), include_str!("lua/items.lua"), include_str!("lua/ops.lua")];
-    let ops = format!("local function load_ops()\n{}\nend\n", ops.join("\n"));
-    Script::new(include_str!("lua/write.lua").replace("--OPS", &ops))
+    Script::new(include_str!("lua/write.lua").replace("--OPS", &ops.join("\n")))
 });
 
 /// Removes a map.
@@ -31,12 +29,14 @@ impl Script {
         Self { text, sha }
     }
 
-    /// Runs it, and gives the server its text first if it does not know it.
-    pub(super) async fn run(&self, link: &Link, keys: &[&[u8]], args: &[Vec<u8>]) -> Result<Value> {
-        match link.call(&self.command("EVALSHA", &self.sha, keys, args)).await {
-            Err(error) if unknown(&error) => link.call(&self.command("EVAL", &self.text, keys, args)).await,
-            result => result,
-        }
+    /// The call of it, for a server that knows it.
+    pub(super) fn call(&self, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
+        self.command("EVALSHA", &self.sha, keys, args)
+    }
+
+    /// The call of it that brings its text, for a server that does not.
+    pub(super) fn introduce(&self, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
+        self.command("EVAL", &self.text, keys, args)
     }
 
     fn command(&self, name: &str, script: &str, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
@@ -53,7 +53,7 @@ impl Script {
 }
 
 /// Whether the server does not know the script: it is new, was restarted, or was told to forget.
-fn unknown(error: &Error) -> bool {
+pub(super) fn unknown(error: &Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<RedisError>());
     source.and_then(RedisError::code) == Some("NOSCRIPT")
 }

@@ -157,5 +157,3 @@ function ops.t(at)
   if status < 0 then restore(before) end
   return status, at, matched
 end
-
-return ops

@@ -27,30 +27,6 @@ local first = revision + 1
 -- and the effects of the change being made.
 local entries, cleared, records, effects = {}, false, {}, {}
 
-local function entry(key)
-  local stored = entries[key]
-  if stored == nil and not cleared then stored = redis.call('HGET', hash, key) end
-  if not stored then return nil end
-  local at, deadline, shape = struct.unpack('>I8I8B', stored)
-  return at, deadline, shape, string.sub(stored, 18)
-end
-
-local function live(key)
-  local at, deadline, shape, value = entry(key)
-  if at and deadline ~= 0 and deadline <= now then return nil end
-  return at, deadline, shape, value
-end
-
-local function size()
-  local count = cleared and 0 or redis.call('HLEN', hash) - (meta and 1 or 0)
-  for key, stored in pairs(entries) do
-    local held = not cleared and redis.call('HEXISTS', hash, key) == 1
-    if stored and not held then count = count + 1 end
-    if not stored and held then count = count - 1 end
-  end
-  return count
-end
-
 local function store(key, value, shape, deadline)
   entries[key] = struct.pack('>I8I8B', revision + 1, deadline, shape) .. value
 end
@@ -59,41 +35,6 @@ local function put(key, value, shape, deadline)
   store(key, value, shape, deadline)
   effects[#effects + 1] = struct.pack('>c1I4', 'P', #key) .. key
     .. struct.pack('>I8BI4', deadline, shape, #value) .. value
-end
-
-local function edit(kind, key, items, value, shape, deadline)
-  store(key, value, shape, deadline)
-  effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key .. struct.pack('>I4', #items) .. items
-end
-
-local function touch(key, value, shape, deadline)
-  store(key, value, shape, deadline)
-  effects[#effects + 1] = struct.pack('>c1I4', 'T', #key) .. key .. struct.pack('>I8', deadline)
-end
-
-local function drop(key, kind)
-  entries[key] = false
-  effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key
-end
-
-local function clear()
-  entries, cleared = {}, true
-  effects[#effects + 1] = 'C'
-end
-
-local function savepoint()
-  local copy = {}
-  for key, stored in pairs(entries) do copy[key] = stored end
-  return { copy, cleared }
-end
-
-local function restore(before) entries, cleared, effects = before[1], before[2], {} end
-
--- Where the operation after this one begins.
-local WIDTH = { S = 5, D = 3, I = 4, F = 4, A = 4, M = 3, T = 2, X = 1, C = 0 }
-local function skip(code, at)
-  if code == 's' then return at + 2 end
-  return at + WIDTH[code]
 end
 
 -- Ends the change being made: gives it the next revision.
@@ -105,39 +46,103 @@ local function accept(id, matched)
   return revision
 end
 
+-- What plain sets never need is only made when it is: making a dozen functions takes the server as long as a set.
+local function load_rare()
+  local function entry(key)
+    local stored = entries[key]
+    if stored == nil and not cleared then stored = redis.call('HGET', hash, key) end
+    if not stored then return nil end
+    local at, deadline, shape = struct.unpack('>I8I8B', stored)
+    return at, deadline, shape, string.sub(stored, 18)
+  end
+
+  local function live(key)
+    local at, deadline, shape, value = entry(key)
+    if at and deadline ~= 0 and deadline <= now then return nil end
+    return at, deadline, shape, value
+  end
+
+  local function size()
+    local count = cleared and 0 or redis.call('HLEN', hash) - (meta and 1 or 0)
+    for key, stored in pairs(entries) do
+      local held = not cleared and redis.call('HEXISTS', hash, key) == 1
+      if stored and not held then count = count + 1 end
+      if not stored and held then count = count - 1 end
+    end
+    return count
+  end
+
+  local function edit(kind, key, items, value, shape, deadline)
+    store(key, value, shape, deadline)
+    effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key .. struct.pack('>I4', #items) .. items
+  end
+
+  local function touch(key, value, shape, deadline)
+    store(key, value, shape, deadline)
+    effects[#effects + 1] = struct.pack('>c1I4', 'T', #key) .. key .. struct.pack('>I8', deadline)
+  end
+
+  local function drop(key, kind)
+    entries[key] = false
+    effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key
+  end
+
+  local function clear()
+    entries, cleared = {}, true
+    effects[#effects + 1] = 'C'
+  end
+
+  local function savepoint()
+    local copy = {}
+    for key, stored in pairs(entries) do copy[key] = stored end
+    return { copy, cleared }
+  end
+
+  local function restore(before) entries, cleared, effects = before[1], before[2], {} end
+
+  -- Where the operation after this one begins.
+  local WIDTH = { S = 5, D = 3, I = 4, F = 4, A = 4, M = 3, T = 2, X = 1, C = 0 }
+  local function skip(code, at)
+    if code == 's' then return at + 2 end
+    return at + WIDTH[code]
+  end
+
 --OPS
 
--- Looks for the change that `id` made after a position: its revision and whether its conditions held, false if
--- there surely is none, or nil if the log cannot tell.
-local function find(id, after_generation, after_revision)
-  if not meta then
-    if after_generation == 0 then return false end
-    return nil
-  end
-  if after_generation == 0 then after_generation, after_revision = generation, 0 end
-  if after_generation ~= generation then return nil end
-  local wanted = after_revision + 1
-  while wanted <= revision do
-    local from, to = string.format('%.0f-%.0f', generation, wanted), string.format('%.0f', generation)
-    local page = redis.call('XRANGE', log, from, to, 'COUNT', 100)
-    if #page == 0 then return nil end
-    for _, item in ipairs(page) do
-      local message = item[2][2]
-      local _, _, number, count, at = struct.unpack('>I8I8I8I4', message)
-      if number > wanted then return nil end
-      for _ = 1, count do
-        local length, made_by, matched = struct.unpack('>I4c16B', message, at)
-        if made_by == id then return number, matched == 1 end
-        at, number = at + 4 + length, number + 1
-      end
-      wanted = number
+  -- Looks for the change that `id` made after a position: its revision and whether its conditions held, false if
+  -- there surely is none, or nil if the log cannot tell.
+  local function find(id, after_generation, after_revision)
+    if not meta then
+      if after_generation == 0 then return false end
+      return nil
     end
+    if after_generation == 0 then after_generation, after_revision = generation, 0 end
+    if after_generation ~= generation then return nil end
+    local wanted = after_revision + 1
+    while wanted <= revision do
+      local from, to = string.format('%.0f-%.0f', generation, wanted), string.format('%.0f', generation)
+      local page = redis.call('XRANGE', log, from, to, 'COUNT', 100)
+      if #page == 0 then return nil end
+      for _, item in ipairs(page) do
+        local message = item[2][2]
+        local _, _, number, count, at = struct.unpack('>I8I8I8I4', message)
+        if number > wanted then return nil end
+        for _ = 1, count do
+          local length, made_by, matched = struct.unpack('>I4c16B', message, at)
+          if made_by == id then return number, matched == 1 end
+          at, number = at + 4 + length, number + 1
+        end
+        wanted = number
+      end
+    end
+    return false
   end
-  return false
+
+  return { ops = ops, skip = skip, find = find, savepoint = savepoint, restore = restore }
 end
 
 local statuses, at = {}, 7
-local ops
+local rare
 for index = 1, tonumber(ARGV[6]) do
   local head = ARGV[at]
   local code, id = string.sub(head, 1, 1), string.sub(head, 2)
@@ -145,25 +150,25 @@ for index = 1, tonumber(ARGV[6]) do
   at = at + 1
   if code == 'r' then
     code = ARGV[at + 2]
-    done, matched = find(id, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
+    rare = rare or load_rare()
+    done, matched = rare.find(id, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
     if done == nil then done = UNKNOWN end
     at = at + 3
   end
   if done then
     if code == 's' then at = at + 2 else
-      ops = ops or load_ops()
-      local before = savepoint()
-      local _; _, at = ops[code](at)
-      restore(before)
+      local before = rare.savepoint()
+      local _; _, at = rare.ops[code](at)
+      rare.restore(before)
     end
     if matched == nil then matched = true end
   elseif code == 's' then
     put(ARGV[at], ARGV[at + 1], 0, 0)
     done, matched, at = accept(id, true), true, at + 2
   else
-    ops = ops or load_ops()
+    rare = rare or load_rare()
     local held
-    done, at, held = ops[code](at)
+    done, at, held = rare.ops[code](at)
     matched = held ~= false
     if done > 0 then done = accept(id, matched) end
   end
