@@ -34,3 +34,21 @@ async fn two_clients_share_a_map_and_hear_of_each_other() -> ponos::Result<()> {
     assert_eq!(left.set("k", "w").await.unwrap_err().kind(), ErrorKind::Closed);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_map_opened_again_hears_on_when_the_old_handle_goes() -> ponos::Result<()> {
+    let server = RedisServer::start();
+    let (one, two) = (Ponos::open(&server.url()).await?, Ponos::open(&server.url()).await?);
+    let writer = two.map("m").await?;
+    let old = one.map("m").await?;
+    writer.set("k", "1").await?;
+    old.wait_for(1).await?;
+    old.close().await;
+    let new = one.map("m").await?;
+    drop(old);
+    for revision in 2..50 {
+        writer.set("k", revision.to_string()).await?;
+        assert_eq!(new.wait_for(revision).await?, revision);
+    }
+    Ok(())
+}

@@ -37,6 +37,8 @@ pub use crate::model::replica::Source;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 /// What an engine's methods return: a future that may be ready at once.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

@@ -191,10 +191,12 @@ impl Follower {
         self.live.lock().channels.retain(|other| !Arc::ptr_eq(other, channel));
     }
 
-    /// Ends every watcher once it has read what waits for it.
+    /// Takes no more changes, and ends every watcher once it has read what waits for it.
     pub(super) fn close(&self) {
         self.status.send_if_modified(|status| std::mem::replace(status, Status::Closed) != Status::Closed);
-        for channel in self.live.lock().channels.drain(..) {
+        let mut live = self.live.lock();
+        live.paused = true;
+        for channel in live.channels.drain(..) {
             channel.end();
         }
     }

@@ -3,8 +3,8 @@
 //! A call fails at once while the server is known to be down, waits a moment while a lost connection is being
 //! made anew, and is never sent twice from here: whether to repeat is decided above, where the write's id is known.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::mux::{self, Answered, Mux};
 use super::push::{PushEnd, Router};
+use crate::engine::Sink;
 use crate::error::{Error, ErrorKind as Kind, Result};
 use crate::rt::{self, Tasks};
 use crate::time;
@@ -97,7 +98,9 @@ pub(super) struct Link {
     timeout: Duration,
     commands: watch::Sender<State>,
     pushes: watch::Sender<State>,
-    pub(super) router: Arc<Router>,
+    router: Arc<Router>,
+    /// One change of the subscriptions at a time.
+    subscribing: tokio::sync::Mutex<()>,
     /// What to add to the local clock to get the server's, in milliseconds.
     offset: AtomicI64,
     pub(super) tasks: Tasks,
@@ -114,6 +117,7 @@ impl Link {
             commands: watch::Sender::new(State::Lost),
             pushes: watch::Sender::new(State::Lost),
             router: Arc::default(),
+            subscribing: tokio::sync::Mutex::default(),
             offset: AtomicI64::new(0),
             tasks,
         });
@@ -146,14 +150,37 @@ impl Link {
         self.ask(&connection, command).await
     }
 
-    /// Has messages of `channel` given to the router.
-    pub(super) async fn subscribe(&self, channel: &[u8]) -> Result<()> {
-        let mut driver = self.ready(Role::Pushes).await?.driver()?;
-        driver.subscribe(channel).await.map_err(|error| self.failure(&error))
+    /// Has a sink hear a channel; the number is for [`Link::forget`].
+    pub(super) async fn subscribe(&self, channel: &[u8], sink: Weak<dyn Sink>) -> Result<u64> {
+        let _turn = self.subscribing.lock().await;
+        let known = self.router.hears(channel);
+        let number = self.router.add(channel, sink);
+        let subscribed = async {
+            // Even one that is known waits for the connection: what it does not hear it must not promise.
+            let mut driver = self.ready(Role::Pushes).await?.driver()?;
+            if known {
+                return Ok(());
+            }
+            driver.subscribe(channel).await.map_err(|error| self.failure(&error))
+        };
+        let subscribed = subscribed.await;
+        if subscribed.is_err() {
+            self.router.remove(channel, number);
+        }
+        subscribed.map(|()| number)
     }
 
-    /// Ends that.
+    /// Ends that at once; [`Link::unsubscribe`] tells the server.
+    pub(super) fn forget(&self, channel: &[u8], number: u64) {
+        self.router.remove(channel, number);
+    }
+
+    /// Ends the subscription if nobody hears the channel any more.
     pub(super) async fn unsubscribe(&self, channel: &[u8]) -> Result<()> {
+        let _turn = self.subscribing.lock().await;
+        if self.router.hears(channel) {
+            return Ok(());
+        }
         let mut driver = self.ready(Role::Pushes).await?.driver()?;
         driver.unsubscribe(channel).await.map_err(|error| self.failure(&error))
     }

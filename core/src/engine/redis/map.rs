@@ -23,11 +23,13 @@ const LOG: usize = 100;
 pub(super) struct RedisMap {
     link: Arc<Link>,
     commit: Arc<Commit>,
+    /// The number of its subscription.
+    subscription: u64,
 }
 
 impl RedisMap {
-    pub(super) fn new(link: Arc<Link>, commit: Arc<Commit>) -> Self {
-        Self { link, commit }
+    pub(super) fn new(link: Arc<Link>, commit: Arc<Commit>, subscription: u64) -> Self {
+        Self { link, commit, subscription }
     }
 
     fn keys(&self) -> &Keys {
@@ -115,9 +117,8 @@ impl MapEngine for RedisMap {
 
 impl Drop for RedisMap {
     fn drop(&mut self) {
-        let channel = self.keys().channel.clone();
-        self.link.router.remove(&channel);
-        let link = self.link.clone();
+        let (link, channel) = (self.link.clone(), self.keys().channel.clone());
+        link.forget(&channel, self.subscription);
         self.link.tasks.spawn(async move {
             if let Err(error) = link.unsubscribe(&channel).await {
                 tracing::debug!(%error, "could not unsubscribe");

@@ -63,13 +63,9 @@ impl Redis {
 
     async fn attach(&self, id: MapId, sink: Weak<dyn Sink>) -> Result<Arc<dyn MapEngine>> {
         let keys = Keys::new(&self.prefix, &id);
-        let channel = keys.channel.clone();
-        self.link.router.add(&channel, sink.clone());
+        let number = self.link.subscribe(&keys.channel, sink.clone()).await?;
         let commit = Commit::new(self.link.clone(), sink, keys, &id.codec, self.log_len, self.max_value);
-        // Dropped on an error, the map takes its channel out again.
-        let map = RedisMap::new(self.link.clone(), commit);
-        self.link.subscribe(&channel).await?;
-        Ok(Arc::new(map))
+        Ok(Arc::new(RedisMap::new(self.link.clone(), commit, number)))
     }
 }
 

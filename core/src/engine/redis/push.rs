@@ -1,6 +1,7 @@
 //! What the server pushes: published messages on their way to the sinks of the maps, and the end of a connection.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -12,19 +13,37 @@ use tokio::sync::watch;
 use super::codec;
 use crate::engine::{Sink, Source};
 
-/// Which sink hears which channel.
+/// A sink with its number among all that were ever added.
+type Numbered = (u64, Weak<dyn Sink>);
+
+/// Which sinks hear which channel.
 #[derive(Default)]
 pub(super) struct Router {
-    sinks: RwLock<HashMap<Vec<u8>, Weak<dyn Sink>>>,
+    sinks: RwLock<HashMap<Vec<u8>, Vec<Numbered>>>,
+    added: AtomicU64,
 }
 
 impl Router {
-    pub(super) fn add(&self, channel: &[u8], sink: Weak<dyn Sink>) {
-        self.sinks.write().insert(channel.to_vec(), sink);
+    /// Has a sink hear a channel; the number takes it out again.
+    pub(super) fn add(&self, channel: &[u8], sink: Weak<dyn Sink>) -> u64 {
+        let number = self.added.fetch_add(1, Ordering::Relaxed);
+        self.sinks.write().entry(channel.to_vec()).or_default().push((number, sink));
+        number
     }
 
-    pub(super) fn remove(&self, channel: &[u8]) {
-        self.sinks.write().remove(channel);
+    pub(super) fn remove(&self, channel: &[u8], number: u64) {
+        let mut sinks = self.sinks.write();
+        if let Some(hearing) = sinks.get_mut(channel) {
+            hearing.retain(|(other, _)| *other != number);
+            if hearing.is_empty() {
+                sinks.remove(channel);
+            }
+        }
+    }
+
+    /// Whether anyone hears a channel.
+    pub(super) fn hears(&self, channel: &[u8]) -> bool {
+        self.sinks.read().contains_key(channel)
     }
 
     pub(super) fn channels(&self) -> Vec<Vec<u8>> {
@@ -33,19 +52,22 @@ impl Router {
 
     /// Does something with every sink.
     pub(super) fn each(&self, tell: impl Fn(&dyn Sink)) {
-        let sinks: Vec<_> = self.sinks.read().values().filter_map(Weak::upgrade).collect();
+        let sinks: Vec<_> =
+            self.sinks.read().values().flatten().filter_map(|(_, sink)| sink.upgrade()).collect();
         sinks.iter().for_each(|sink| tell(&**sink));
     }
 
     fn message(&self, channel: &[u8], payload: Vec<u8>) {
-        let sink = self.sinks.read().get(channel).and_then(Weak::upgrade);
-        let Some(sink) = sink else { return };
+        let sinks: Vec<_> = match self.sinks.read().get(channel) {
+            Some(sinks) => sinks.iter().filter_map(|(_, sink)| sink.upgrade()).collect(),
+            None => return,
+        };
         match codec::decode_message(&Bytes::from(payload)) {
-            Ok(batch) => sink.batch(&batch, Source::Push),
+            Ok(batch) => sinks.iter().for_each(|sink| sink.batch(&batch, Source::Push)),
             Err(error) => {
                 // Whoever sent this, the log says what is true.
                 tracing::warn!(channel = %String::from_utf8_lossy(channel), %error, "bad message");
-                sink.restored();
+                sinks.iter().for_each(|sink| sink.restored());
             }
         }
     }
