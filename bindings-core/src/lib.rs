@@ -1,6 +1,6 @@
 //! What the Python, Node and Go bindings share, so that none of them holds logic.
 //!
-//! A binding's method is three steps: build a [`Call`], [`submit`] it, turn the [`Answer`] into its language.
+//! A binding's method is three steps: build a [`Call`], [`submit()`] it, turn the [`Answer`] into its language.
 //! Local reads do not come here: they are plain calls on [`ponos::Map`].
 //!
 //! - [`surface`]: every operation with its arguments and results as plain Rust types, and what runs it.

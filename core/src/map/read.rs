@@ -193,7 +193,7 @@ impl Map {
         self.wait("map.wait_for", wanted).await
     }
 
-    /// The changes from now on; `filter` is a key, a glob such as `btc*`, or a [`Filter`](crate::Filter).
+    /// The changes from now on; `filter` is a key, a glob such as `btc*`, or a [`Filter`].
     ///
     /// The watcher is registered when this returns. The first event is [`Event::Synced`].
     ///

@@ -5,8 +5,8 @@
 //! appends it to the log and publishes it. Replicas hear the channel, and repair what they missed from the log.
 //! No `KEYS`, no `CONFIG`: a user with `~prefix* &prefix* +@all -@dangerous -@admin` is enough.
 //!
-//! [`link`] keeps the two connections, [`mux`] shares one of them, [`commit`] gathers writes, [`script`] and `lua/` do them, [`codec`] reads
-//! and writes bytes, [`push`] hands messages to replicas.
+//! `link` keeps the two connections, `mux` shares one of them, `commit` gathers writes, `script` and `lua/` do them, `codec` reads
+//! and writes bytes, `push` hands messages to replicas.
 
 mod codec;
 mod commit;
