@@ -1,0 +1,50 @@
+//go:build cgo
+
+package ponos
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// most is how many decoded values a typed map keeps; another one beyond that makes room by chance.
+const most = 65_536
+
+// cache keeps decoded values for as long as the core does not say that their key may have changed.
+type cache[T any] struct {
+	sync.RWMutex
+	values map[string]cached[T]
+}
+
+type cached[T any] struct {
+	value T
+	seen  uint64         // what the stamp was before the value was read
+	stamp *atomic.Uint64 // memory of the core, which the handle keeps
+	on    *handle
+}
+
+func (c *cache[T]) get(key string) (T, bool) {
+	c.RLock()
+	found, ok := c.values[key]
+	c.RUnlock()
+	if ok && found.stamp.Load() == found.seen {
+		return found.value, true
+	}
+	var none T
+	return none, false
+}
+
+func (c *cache[T]) put(key string, value cached[T]) {
+	c.Lock()
+	defer c.Unlock()
+	if c.values == nil {
+		c.values = make(map[string]cached[T])
+	}
+	if _, ok := c.values[key]; !ok && len(c.values) >= most {
+		for other := range c.values {
+			delete(c.values, other)
+			break
+		}
+	}
+	c.values[key] = value
+}

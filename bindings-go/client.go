@@ -1,0 +1,62 @@
+package ponos
+
+// #include "ponos.h"
+import "C"
+
+import (
+	"cmp"
+	"context"
+)
+
+// Version is the version of the core.
+func Version() string { return C.GoString(C.ponos_version()) }
+
+// Client is a client of one engine.
+type Client struct{ *handle }
+
+// Open opens the engine that url names: "memory://name" in this process, or
+// "redis://user:password@host:6379/0" ("rediss://" with TLS).
+//
+// Parameters, after "?": timeout (of each call, default 5s), max_value (bytes, default 1 MiB), log_len (log entries
+// kept for repair, default 10,000); for Redis also prefix (of every key, default "ponos:") and connect_timeout
+// (default 5s); for rediss also ca, cert and key (PEM files).
+//
+// Errors: [ErrInvalid] for a bad URL, an unknown parameter or a refused login; [ErrUnavailable] or [ErrTimeout] if the
+// engine does not answer within connect_timeout. Cost: for Redis two connections, however many maps are opened.
+func Open(ctx context.Context, url string) (*Client, error) {
+	start()
+	id, err := do(ctx, request{op: C.PONOS_OP_OPEN, key: url}, (*answer).handle)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{newHandle(id, "")}, nil
+}
+
+// Map opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty; opening
+// it creates nothing at the engine. nil stands for the default options.
+//
+// Opened twice by one client, a name gives the same local copy.
+//
+// Errors: [ErrInvalid] for a bad name (empty, over 200 bytes, with control characters or braces), another codec than
+// the map has, or other options than the open handle's; [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: shows
+// at least every write that had returned anywhere. Cost: a few round trips and one for each 1,000 keys; about 250
+// bytes of memory per entry besides its key and value.
+func (c *Client) Map(ctx context.Context, name string, options *MapOptions) (*Map, error) {
+	if options == nil {
+		options = &MapOptions{}
+	}
+	codec := cmp.Or(options.Codec, "bytes")
+	args := packed(nil).text(codec).flag(options.Ordered).i64(int64(options.WatchQueue))
+	id, err := do(ctx, request{C.PONOS_OP_OPEN_MAP, c.handle, name, nil, args}, (*answer).handle)
+	if err != nil {
+		return nil, err
+	}
+	return &Map{reads{newHandle(id, name)}, codec}, nil
+}
+
+// Close closes every map, draining writes in flight, and the connections. It waits for that as long as the URL's
+// timeout at most for each map. A second call does nothing. The error is always nil.
+func (c *Client) Close() error {
+	_, err := do(context.Background(), request{op: C.PONOS_OP_CLOSE, on: c.handle}, readNothing)
+	return err
+}

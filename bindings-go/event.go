@@ -1,0 +1,99 @@
+//go:build cgo
+
+package ponos
+
+// EventKind is what happened.
+type EventKind string
+
+const (
+	// EventSet: a key has a new value.
+	EventSet EventKind = "set"
+	// EventDelete: a key was deleted.
+	EventDelete EventKind = "delete"
+	// EventExpire: a key's time to live ended.
+	EventExpire EventKind = "expire"
+	// EventClear: every key was removed.
+	EventClear EventKind = "clear"
+	// EventSynced: the watcher has seen all up to Revision and is live from here on.
+	EventSynced EventKind = "synced"
+	// EventResynced: changes one by one could not be had; the events that follow, up to the next change, are the
+	// difference between what this replica held and what the engine holds. Reason, From and To say more.
+	EventResynced EventKind = "resynced"
+)
+
+var eventKinds = [...]EventKind{EventSet, EventDelete, EventExpire, EventClear, EventSynced, EventResynced}
+
+// Reason is why a replica was loaded anew instead of following change by change.
+type Reason string
+
+const (
+	// ReasonTrimmed: the changes that were missed are no longer in the engine's log.
+	ReasonTrimmed Reason = "trimmed"
+	// ReasonForked: the engine's history is not the one this replica followed: a failover or restore lost or replaced
+	// acknowledged changes.
+	ReasonForked Reason = "forked"
+	// ReasonNewGeneration: the map was deleted, flushed or has expired, and lives anew or not at all.
+	ReasonNewGeneration Reason = "new_generation"
+)
+
+var reasons = [...]Reason{ReasonTrimmed, ReasonForked, ReasonNewGeneration}
+
+// Position is a point in the history of one map: a revision inside a generation. Generation 0: the map does not exist.
+type Position struct {
+	Generation, Revision uint64
+}
+
+// Event is what happened to a map, in order of revisions.
+type Event struct {
+	Kind EventKind
+	// Key is the one it is about; empty for events about the whole map.
+	Key string
+	// Value is that of a set; of a list or set, the framed items (see [Entry]).
+	Value []byte
+	// Shape says how to read Value.
+	Shape Shape
+	// Old is the value before; nil if there was none, or it is not known.
+	Old []byte
+	// Revision is the one that did it.
+	Revision uint64
+	// Coalesced is how many changes this event stands for: 1, or more if the watcher fell behind its queue; Old is then
+	// the value before the first of them and Value the one after the last. 0 for synced and resynced.
+	Coalesced int
+	// Reason is why a resync was needed.
+	Reason Reason
+	// From is where the replica was before a resync, To where it is now.
+	From, To Position
+}
+
+// Items are those of a list or set that was set, in order; nil otherwise.
+func (e Event) Items() [][]byte { return Entry{Value: e.Value, Shape: e.Shape}.Items() }
+
+// readEvents reads a batch as bindings-core packs it.
+func readEvents(a *answer) []Event {
+	events := make([]Event, 0, len(a.rest)/64)
+	for len(a.rest) > 0 {
+		events = append(events, readEvent(a))
+	}
+	return events
+}
+
+func readEvent(a *answer) Event {
+	kind, detail, hasOld := a.byte(), a.byte(), a.byte() != 0
+	a.take(1)
+	e := Event{Kind: eventKinds[kind], Coalesced: int(a.u32()), Revision: a.u64()}
+	key, value, old := int(a.u32()), int(a.u32()), int(a.u32())
+	a.take(4)
+	if key > 0 {
+		e.Key = string(a.take(key))
+	}
+	switch e.Kind {
+	case EventSet:
+		e.Shape, e.Value = shapes[detail], clone(a.take(value))
+	case EventResynced:
+		e.Reason, e.From, e.To = reasons[detail], Position{a.u64(), a.u64()}, Position{a.u64(), e.Revision}
+	}
+	if hasOld {
+		e.Old = clone(a.take(old))
+	}
+	return e
+}

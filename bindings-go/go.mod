@@ -1,0 +1,3 @@
+module github.com/ponos-dev/ponos-go
+
+go 1.24

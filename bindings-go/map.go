@@ -1,0 +1,114 @@
+package ponos
+
+// #include "ponos.h"
+import "C"
+
+import (
+	"context"
+	"time"
+)
+
+// Map is a replicated map: every node reads its own copy with no round trip.
+//
+// What it promises: local reads show the state after exactly the changes up to Revision, a transaction whole or not at
+// all; the revision never goes down within a generation; when a write returns, reads on the same handle show it or
+// something later; watchers get the changes in order, without gaps, or are told.
+type Map struct {
+	reads
+	codec string
+}
+
+// Name is the map's name.
+func (m *Map) Name() string { return m.name() }
+
+// Codec is the name of the map's codec.
+func (m *Map) Codec() string { return m.codec }
+
+// State is how far a local copy is to be trusted.
+type State string
+
+const (
+	// StateLive: it follows the engine.
+	StateLive State = "live"
+	// StateStale: the engine is out of reach; reads show the last known state.
+	StateStale State = "stale"
+	// StateResyncing: it is being loaded anew; reads show the state before.
+	StateResyncing State = "resyncing"
+	// StateClosed: it is closed; reads show the last state.
+	StateClosed State = "closed"
+)
+
+var states = [...]State{StateLive, StateStale, StateResyncing, StateClosed}
+
+// Status is how far a map's local copy is to be trusted.
+type Status struct {
+	State State
+	// Since is when it became stale, by the local clock; zero otherwise.
+	Since time.Time
+}
+
+// Status says how far the local copy is to be trusted.
+func (m *Map) Status() Status {
+	state := m.state()
+	return Status{states[state.status], moment(uint64(state.since))}
+}
+
+// Snapshot is the whole map at one revision. Cost: O(1); it keeps what it shows in memory.
+func (m *Map) Snapshot() *Snapshot {
+	id, err := do(context.Background(), request{op: C.PONOS_OP_SNAPSHOT, on: m.handle}, (*answer).handle)
+	must(err)
+	return &Snapshot{reads{newHandle(id, m.name())}}
+}
+
+// Snapshot is a map as it was at one revision: it never changes, and keeps what it shows in memory. Keys that had
+// expired when it was taken are not shown.
+type Snapshot struct{ reads }
+
+// GetLatest gives the entry of key as the engine has it now, and whether there is one.
+//
+// Errors: [ErrInvalid] for a bad key, [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: linearizable with all
+// writes, on an engine with one primary. Cost: one round trip.
+func (m *Map) GetLatest(ctx context.Context, key string) (Entry, bool, error) {
+	entry, err := do(ctx, request{op: C.PONOS_OP_GET_LATEST, on: m.handle, key: key}, func(a *answer) *Entry {
+		if !a.flag() {
+			return nil
+		}
+		entry := a.entry()
+		return &entry
+	})
+	if entry == nil {
+		return Entry{}, false, err
+	}
+	return *entry, true, nil
+}
+
+// Sync waits until the local copy shows everything that the engine had accepted when this was called, and gives the
+// revision it shows.
+//
+// Errors: [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: reads that follow see every write that returned
+// anywhere before the call. Cost: one round trip, more if changes were missed.
+func (m *Map) Sync(ctx context.Context) (uint64, error) {
+	return do(ctx, request{op: C.PONOS_OP_SYNC, on: m.handle}, readRevision)
+}
+
+// WaitFor waits until the local copy shows this revision of its generation, or a later generation, and gives the
+// revision it shows.
+//
+// Errors: [ErrClosed], [ErrTimeout]. Cost: none, if it is reached already.
+func (m *Map) WaitFor(ctx context.Context, revision uint64) (uint64, error) {
+	return do(ctx, request{op: C.PONOS_OP_WAIT_FOR, on: m.handle, args: packed(nil).u64(revision)}, readRevision)
+}
+
+// Close drains writes in flight, ends the watchers and stops following. Reads go on, on the last state. It closes every
+// handle to this map in this client; a second call does nothing. The error is always nil.
+func (m *Map) Close() error {
+	_, err := do(context.Background(), request{op: C.PONOS_OP_CLOSE_MAP, on: m.handle}, readNothing)
+	return err
+}
+
+// must is for local reads, which fail by a fault of this package only.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

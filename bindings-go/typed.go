@@ -1,0 +1,180 @@
+//go:build cgo
+
+package ponos
+
+import (
+	"context"
+	"iter"
+)
+
+// TypedMap is a map whose values a codec encodes and decodes. What is not about values is as in [Map], which it has
+// inside: Delete, Incr, Len, Keys, Sync, Close and so on. Counters are decimal text, which the codec "json" reads as
+// numbers.
+//
+// A value that is read again unchanged is not decoded again: the same one is given, so one with pointers in it, such as a
+// slice or a map, must not be changed.
+type TypedMap[T any] struct {
+	*Map
+	codec Codec[T]
+	cache cache[T]
+}
+
+// MapOf opens a map with a codec, as [Client.Map]; options.Codec is not looked at.
+//
+// Errors: those of [Client.Map]; [ErrInvalid] if the map has another codec.
+func MapOf[T any](ctx context.Context, client *Client, name string, codec Codec[T], options *MapOptions) (*TypedMap[T], error) {
+	with := MapOptions{}
+	if options != nil {
+		with = *options
+	}
+	with.Codec = codec.Name()
+	m, err := client.Map(ctx, name, &with)
+	if err != nil {
+		return nil, err
+	}
+	return &TypedMap[T]{Map: m, codec: codec}, nil
+}
+
+// Decode decodes bytes as a value of this map, such as [Written].Previous.
+//
+// Errors: [ErrInvalid], with the codec's error inside.
+func (m *TypedMap[T]) Decode(data []byte) (T, error) {
+	value, err := m.codec.Decode(data)
+	if err != nil {
+		return value, codecError("map.get", m.Name(), "the codec "+m.Codec()+" cannot read the value", err)
+	}
+	return value, nil
+}
+
+func (m *TypedMap[T]) encode(operation, key string, values ...T) ([][]byte, error) {
+	encoded := make([][]byte, len(values))
+	for i, value := range values {
+		var err error
+		if encoded[i], err = m.codec.Encode(value); err != nil {
+			return nil, codecError(operation, m.Name(), "the codec "+m.Codec()+" cannot write the value of "+key, err)
+		}
+	}
+	return encoded, nil
+}
+
+// Get gives the value of key and whether it is there.
+//
+// Errors: [ErrInvalid] if it is a list or set (see [TypedMap.ItemsOf]), or the codec cannot read it. Consistency and cost
+// as [Map.Get]; an unchanged value is not decoded again, unless it has a time to live.
+func (m *TypedMap[T]) Get(key string) (value T, ok bool, err error) {
+	if value, ok = m.cache.get(key); ok {
+		return value, true, nil
+	}
+	stamp := m.stamp(key)
+	seen := stamp.Load()
+	entry, ok := m.Map.Entry(key)
+	if !ok {
+		return value, false, nil
+	}
+	if value, err = m.decode(entry); err == nil && entry.Expires.IsZero() {
+		m.cache.put(key, cached[T]{value, seen, stamp, m.handle})
+	}
+	return value, true, err
+}
+
+func (m *TypedMap[T]) decode(entry Entry) (value T, err error) {
+	if entry.Shape != ShapePlain {
+		return value, &Error{Kind: ErrInvalid, Operation: "map.get", Object: m.Name(),
+			Message: "the value is a " + string(entry.Shape) + "; ItemsOf reads it"}
+	}
+	return m.Decode(entry.Value)
+}
+
+// ItemsOf gives the items of a list or set, in order, and whether key is one.
+//
+// Errors: [ErrInvalid] if the codec cannot read one. Cost: O(items), each is decoded.
+func (m *TypedMap[T]) ItemsOf(key string) ([]T, bool, error) {
+	items, ok := m.Map.ItemsOf(key)
+	values := make([]T, len(items))
+	for i, item := range items {
+		var err error
+		if values[i], err = m.Decode(item); err != nil {
+			return nil, ok, err
+		}
+	}
+	return values, ok, nil
+}
+
+// All yields every key with a plain value, and the value, in no order. As [Map.All]. Values that the codec cannot read
+// are left out: Get says why.
+func (m *TypedMap[T]) All() iter.Seq2[string, T] {
+	return func(yield func(string, T) bool) {
+		for key, entry := range m.Entries() {
+			if value, err := m.decode(entry); err == nil && !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// GetLatest gives the value of key as the engine has it now, as [Map.GetLatest].
+func (m *TypedMap[T]) GetLatest(ctx context.Context, key string) (value T, ok bool, err error) {
+	entry, ok, err := m.Map.GetLatest(ctx, key)
+	if ok {
+		value, err = m.decode(entry)
+	}
+	return value, ok, err
+}
+
+// Set sets key, as [Map.Set].
+//
+// Errors: [ErrInvalid] also if the codec cannot write the value.
+func (m *TypedMap[T]) Set(ctx context.Context, key string, value T) (Written, error) {
+	return m.SetWith(ctx, key, value, SetOptions{})
+}
+
+// SetWith is as [TypedMap.Set], under a condition or with a time to live; [TypedMap.IfValue] makes a condition.
+func (m *TypedMap[T]) SetWith(ctx context.Context, key string, value T, options SetOptions) (Written, error) {
+	encoded, err := m.encode("map.set", key, value)
+	if err != nil {
+		return Written{}, err
+	}
+	return m.Map.SetWith(ctx, key, encoded[0], options)
+}
+
+// IfValue holds if a key has exactly this value, as the codec writes it.
+func (m *TypedMap[T]) IfValue(value T) (Condition, error) {
+	encoded, err := m.encode("map.set", "a condition", value)
+	if err != nil {
+		return Condition{}, err
+	}
+	return IfValue(encoded[0]), nil
+}
+
+// ListAppend appends items to a list, as [Map.ListAppend].
+func (m *TypedMap[T]) ListAppend(ctx context.Context, key string, items ...T) (Edited, error) {
+	return m.edit(ctx, m.Map.ListAppend, "map.list_append", key, items)
+}
+
+// ListAppendUnique appends those items that a list does not hold yet, as [Map.ListAppendUnique].
+func (m *TypedMap[T]) ListAppendUnique(ctx context.Context, key string, items ...T) (Edited, error) {
+	return m.edit(ctx, m.Map.ListAppendUnique, "map.list_append_unique", key, items)
+}
+
+// ListRemove removes every occurrence of the items from a list, as [Map.ListRemove].
+func (m *TypedMap[T]) ListRemove(ctx context.Context, key string, items ...T) (Edited, error) {
+	return m.edit(ctx, m.Map.ListRemove, "map.list_remove", key, items)
+}
+
+// SetAdd adds members to a set, as [Map.SetAdd].
+func (m *TypedMap[T]) SetAdd(ctx context.Context, key string, members ...T) (Edited, error) {
+	return m.edit(ctx, m.Map.SetAdd, "map.set_add", key, members)
+}
+
+// SetRemove removes members from a set, as [Map.SetRemove].
+func (m *TypedMap[T]) SetRemove(ctx context.Context, key string, members ...T) (Edited, error) {
+	return m.edit(ctx, m.Map.SetRemove, "map.set_remove", key, members)
+}
+
+func (m *TypedMap[T]) edit(ctx context.Context, edit func(context.Context, string, ...[]byte) (Edited, error), operation, key string, items []T) (Edited, error) {
+	encoded, err := m.encode(operation, key, items...)
+	if err != nil {
+		return Edited{}, err
+	}
+	return edit(ctx, key, encoded...)
+}

@@ -1,0 +1,146 @@
+// Codecs: what the values of a map are in JavaScript, and what bytes they are for everyone else.
+
+import { show } from "./check.js";
+import { PonosError } from "./error.js";
+import type { Content, Payload } from "./native.js";
+
+/** A codec that writes and reads bytes. */
+export interface BytesCodec<T> {
+  /** Kept with the map, 1 to 64 bytes: who opens it with another codec is refused. */
+  readonly name: string;
+  readonly text?: false;
+  encode(value: T): Uint8Array;
+  /** What it returns is shared by everyone who reads the key until it changes: it should not be changed. */
+  decode(data: Uint8Array): T;
+}
+
+/** A codec that writes and reads text, which Node handles faster than bytes. */
+export interface TextCodec<T> {
+  /** Kept with the map, 1 to 64 bytes: who opens it with another codec is refused. */
+  readonly name: string;
+  readonly text: true;
+  encode(value: T): string;
+  /** What it returns is shared by everyone who reads the key until it changes: it should not be changed. */
+  decode(text: string): T;
+}
+
+/**
+ * How values are written and read: {@link bytes}, {@link str}, {@link json}, or one of your own.
+ *
+ * @example
+ * import { decode, encode } from "@msgpack/msgpack";
+ * const msgpack: Codec<Order> = { name: "msgpack", encode, decode: (data) => decode(data) as Order };
+ */
+export type Codec<T> = BytesCodec<T> | TextCodec<T>;
+
+/** Values are bytes: what a map has that is opened without a codec. Each read gives a copy. */
+export const bytes: BytesCodec<Uint8Array> = {
+  name: "bytes",
+  encode: (value) => value,
+  decode: (data) => data,
+};
+
+/** Values are strings, in UTF-8. */
+export const str: TextCodec<string> = {
+  name: "str",
+  text: true,
+  encode: (value) => value,
+  decode: (text) => text,
+};
+
+/**
+ * Values are what JSON can hold, in UTF-8 without spaces, as in every language. What is read is frozen, since
+ * all readers share it: `structuredClone` gives a copy to change. Counters read as numbers, exact up to 2^53.
+ *
+ * `NaN` and the infinities, which JSON does not have, are refused with a `TypeError`.
+ */
+export function json<T>(): TextCodec<T> {
+  return JSON_CODEC as TextCodec<T>;
+}
+
+const JSON_CODEC: TextCodec<unknown> = {
+  name: "json",
+  text: true,
+  encode(value) {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`json has no ${typeof value}`);
+    // A number that JSON does not have becomes null there; so only a text with a null has to be looked at
+    // again.
+    if (text.includes("null")) JSON.stringify(value, refuse);
+    return text;
+  },
+  decode: (text) => freeze(JSON.parse(text)),
+};
+
+function refuse(key: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new TypeError(`json has no ${value}${key && `, which is at "${key}"`}`);
+  }
+  return value;
+}
+
+function freeze<V>(value: V): V {
+  if (typeof value === "object" && value !== null) {
+    for (const each of Object.values(value)) freeze(each);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+// `ignoreBOM` keeps the mark: it is part of the text.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The bytes of a string with a character for each. */
+function fromCharacters(text: string): Uint8Array {
+  const data = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) data[at] = text.charCodeAt(at);
+  return data;
+}
+
+/** A map's codec with the checks around it. */
+export class Values<T> {
+  constructor(
+    readonly codec: Codec<T>,
+    private readonly map: string,
+  ) {}
+
+  encode(value: T): Payload {
+    const data: unknown = this.codec.encode(value);
+    if (this.codec.text === true) {
+      if (typeof data === "string" && data.isWellFormed()) return data;
+      throw new TypeError(
+        `the codec "${this.codec.name}" of the map wants text (well formed), not ${show(data)}`,
+      );
+    }
+    if (data instanceof Uint8Array) return data;
+    const hint = this.codec.name === "bytes" ? "; for other values open the map with a codec" : "";
+    throw new TypeError(
+      `the codec "${this.codec.name}" of the map wants a Uint8Array, not ${show(data)}${hint}`,
+    );
+  }
+
+  decode(data: Payload): T {
+    const { codec } = this;
+    try {
+      if (codec.text === true) return codec.decode(typeof data === "string" ? data : utf8.decode(data));
+      return codec.decode(typeof data === "string" ? fromCharacters(data) : data);
+    } catch (cause) {
+      const message = `the codec "${codec.name}" cannot read a value of the map`;
+      const failure = {
+        kind: "invalid",
+        operation: "decode",
+        object: this.map,
+        message,
+        maybeApplied: false,
+      };
+      throw new PonosError({ ...failure, causes: [] }, cause);
+    }
+  }
+
+  /** A plain value; of a list an array, of a set a `Set`. The types say `T`, see `PonosMap.get`. */
+  content(content: Content, isSet: boolean): T {
+    if (!Array.isArray(content)) return this.decode(content);
+    const items = content.map((item) => this.decode(item));
+    return (isSet ? new Set(items) : items) as T;
+  }
+}

@@ -1,0 +1,88 @@
+// The one error of this package.
+
+import type { Failure } from "./native.js";
+
+/**
+ * What went wrong, by what to do about it.
+ *
+ * - `invalid`: the call itself is wrong, or meets a value of another type. Mend the call.
+ * - `not_found`: what was asked for does not exist.
+ * - `conflict`: a condition or bound of the write did not hold; nothing changed. Read again and decide anew.
+ * - `closed`: the map or client is closed. Open a new one.
+ * - `timeout`: the deadline passed. If `maybeApplied`, read before repeating a write that is not idempotent.
+ * - `unavailable`: the engine cannot be reached now. Local reads go on; try again later.
+ * - `quorum`: too few peers answered.
+ * - `limited`: a limit was reached. Wait, or ask for less.
+ * - `fenced`: another owner has taken over; stop the work this call was for.
+ * - `internal`: a fault of Ponos or of the engine. Please report it.
+ */
+export type ErrorKind =
+  | "invalid"
+  | "not_found"
+  | "conflict"
+  | "closed"
+  | "timeout"
+  | "unavailable"
+  | "quorum"
+  | "limited"
+  | "fenced"
+  | "internal";
+
+/** {@link ErrorKind} in the manner of Node: `PONOS_CONFLICT`, `PONOS_NOT_FOUND`, … */
+export type ErrorCode = `PONOS_${Uppercase<ErrorKind>}`;
+
+/**
+ * What every call of this package fails with, unless an argument is of a wrong type (`TypeError`,
+ * `RangeError`) or its `AbortSignal` fired (the signal's reason).
+ *
+ * @example
+ * try {
+ *   await leaders.set("shard-1", "me", { ifAbsent: true });
+ * } catch (error) {
+ *   if (error.code !== "PONOS_CONFLICT") throw error;
+ * }
+ */
+export class PonosError extends Error {
+  /** What to do about it. */
+  readonly kind: ErrorKind;
+  /** The kind, in the manner of Node's own errors. */
+  readonly code: ErrorCode;
+  /** The operation that failed, such as `map.set`. */
+  readonly operation: string;
+  /** The name of the map it failed on; empty if there is none. */
+  readonly object: string;
+  /** Whether the write may have taken effect in spite of the error. `false` means that it surely did not. */
+  readonly maybeApplied: boolean;
+
+  /** @internal */
+  constructor(failure: Failure, cause: unknown = chain(failure.causes)) {
+    super(describe(failure), cause === undefined ? undefined : { cause });
+    this.kind = failure.kind as ErrorKind;
+    this.code = `PONOS_${failure.kind.toUpperCase()}` as ErrorCode;
+    this.operation = failure.operation;
+    this.object = failure.object;
+    this.maybeApplied = failure.maybeApplied;
+  }
+}
+
+Object.defineProperty(PonosError.prototype, "name", {
+  value: "PonosError",
+  configurable: true,
+  writable: true,
+});
+
+/** `map.set "prices": what happened (the write may have been applied)`, as in every language. */
+function describe({ operation, object, message, maybeApplied }: Failure): string {
+  const place = [operation, object && JSON.stringify(object)].filter(Boolean).join(" ");
+  const end = maybeApplied ? " (the write may have been applied)" : "";
+  return `${place && `${place}: `}${message}${end}`;
+}
+
+/** The causes as errors, each the cause of the one before it. They come from the core and have no stack. */
+function chain(causes: string[]): Error | undefined {
+  return causes.reduceRight<Error | undefined>((cause, message) => {
+    const error = new Error(message, cause && { cause });
+    error.stack = String(error);
+    return error;
+  }, undefined);
+}

@@ -1,0 +1,39 @@
+// What the core has to say, for the program's own logger.
+
+import { show } from "./check.js";
+import { listenWith, loop } from "./queue.js";
+
+/** How much to hear: `error` is the least, `trace` the most. */
+export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
+
+/** One log record. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  /** Which part of the core speaks. */
+  readonly target: string;
+  /** What it says, with its fields behind it as `name=value`. */
+  readonly message: string;
+}
+
+const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug", "trace"];
+let current: number | undefined;
+
+/**
+ * Gives the core's log records up to `level` to `logger`, in place of the logger before; without one it is
+ * silent again, which it is at first. For this thread; each worker thread may have its own.
+ *
+ * At most 10,000 records wait for a thread that is busy; what comes on top of them is dropped. Records do not
+ * keep the process alive: the last ones before its end may not come.
+ *
+ * @example
+ * setLogger((record) => console.error(record.level, record.message), "debug");
+ */
+export function setLogger(logger?: (record: LogRecord) => void, level: LogLevel = "info"): void {
+  if (logger !== undefined && typeof logger !== "function") {
+    throw new TypeError(`the logger must be a function, not ${show(logger)}`);
+  }
+  if (!LEVELS.includes(level)) throw new TypeError(`level=${show(level)} is none of ${LEVELS.join(", ")}`);
+  if (current !== undefined) loop.unlisten(current);
+  listenWith(logger);
+  current = logger && (loop.listen(level) ?? undefined);
+}

@@ -1,0 +1,238 @@
+// The replicated map: reads of the local copy, reads at the engine, watching.
+
+import { inspect } from "node:util";
+import { type CallOptions, known, revision, text } from "./check.js";
+import { bytes, type Values } from "./codec.js";
+import { SHAPES } from "./event.js";
+import { Mirror } from "./mirror.js";
+import type { Content, NativeMap } from "./native.js";
+import { call, note } from "./queue.js";
+import { type Entry, entryOf, Snapshot } from "./snapshot.js";
+import { type Filter, type Watcher, type WatchOptions, watch } from "./watch.js";
+import { Writes } from "./write.js";
+
+/**
+ * How far the local copy is to be trusted.
+ *
+ * - `live`: it follows the engine.
+ * - `stale`: the engine is out of reach `since` then; reads show the last known state.
+ * - `resyncing`: it is being loaded anew; reads show the state before.
+ * - `closed`: reads show the last state.
+ */
+export type Status =
+  | { readonly state: "live" | "resyncing" | "closed" }
+  | { readonly state: "stale"; readonly since: Date };
+
+/**
+ * A replicated map: this process has its own copy, which it reads with no round trip; writes are atomic
+ * operations at the engine, and changes arrive in order, with data, without gaps.
+ *
+ * Local reads are synchronous and do not fail. They go on, on the last known state, while the engine is out
+ * of reach and after `close`.
+ */
+export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, AsyncDisposable {
+  /** The map's name. */
+  readonly name: string;
+  /** What is decoded already; bytes are not, which everyone may change. */
+  readonly #mirror: Mirror<T> | undefined;
+
+  /** @internal */
+  constructor(native: NativeMap, values: Values<T>, name: string) {
+    super(native, values);
+    this.name = name;
+    const stamps = (values.codec as unknown) === bytes ? null : native.stamps();
+    this.#mirror = stamps === null ? undefined : new Mirror(stamps);
+  }
+
+  /** The name of the map's codec. */
+  get codec(): string {
+    return this.values.codec.name;
+  }
+
+  /**
+   * The value of `key` in the local copy; `undefined` if it is absent.
+   *
+   * Of a list it is an array of the items, of a set a `Set` of the members: say so in the map's type, or use
+   * {@link itemsOf}, which is typed.
+   *
+   * *Consistency*: shows every write of this map that has resolved, and others' as they arrive; never a value
+   * past its deadline, by the engine's clock as known here. *Cost*: no round trip; with a codec, a value that
+   * has not changed is not decoded again, and the same object is returned (up to 8,192 values and 32 MiB are
+   * kept so).
+   *
+   * @example
+   * await prices.set("btc", 64_000);
+   * prices.get("btc"); // 64000
+   * prices.get("eth"); // undefined
+   */
+  get(key: string): T | undefined {
+    const kept = this.#mirror?.get(key);
+    return kept === undefined ? this.#load(key) : kept.value;
+  }
+
+  /** The value of `key` with its revision, shape and deadline. As {@link get}, but decodes each time. */
+  entry(key: string): Entry<T> | undefined {
+    return entryOf(this.native.entry(text("the key", key)), this.values);
+  }
+
+  /**
+   * The items of a list or the members of a set, in order; `undefined` if the key is absent or a plain value.
+   * *Consistency* as {@link get}; decodes each time.
+   */
+  itemsOf(key: string): T[] | undefined {
+    const entry = this.native.entry(text("the key", key));
+    if (entry === null || !Array.isArray(entry.content)) return undefined;
+    return entry.content.map((item) => this.values.decode(item));
+  }
+
+  /** Whether `key` is there. As {@link get}. */
+  has(key: string): boolean {
+    return this.native.has(text("the key", key));
+  }
+
+  /** How many keys there are. *Cost*: O(1); a key that has expired in the last moments may still count. */
+  get size(): number {
+    return this.native.size();
+  }
+
+  /** All keys, in no order. *Consistency*: those of one revision. *Cost*: O(keys). */
+  keys(): string[] {
+    return this.snapshot().keys();
+  }
+
+  /** All keys and values, in no order. *Consistency*: those of one revision. *Cost*: copies the map once. */
+  entries(): IterableIterator<[string, T]> {
+    return this.snapshot().entries();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, T]> {
+    return this.entries();
+  }
+
+  /**
+   * The keys that begin with `prefix` and their values, by key. *Consistency*: those of one revision. *Cost*:
+   * O(keys), or O(log keys + results) for a map opened with `ordered`.
+   */
+  prefix(prefix: string): [string, T][] {
+    return this.snapshot().prefix(prefix);
+  }
+
+  /**
+   * The keys from `from` up to, but without, `to`, in the order of their UTF-8 bytes, and their values;
+   * without a bound it is open there. As {@link prefix}.
+   */
+  range(from?: string, to?: string): [string, T][] {
+    return this.snapshot().range(from, to);
+  }
+
+  /** The whole map at one revision. *Cost*: O(1); it keeps what it shows in memory. */
+  snapshot(): Snapshot<T> {
+    return new Snapshot(this.native.snapshot(), this.values);
+  }
+
+  /** The revision of the last change that the local copy shows; 0 for a map that nobody has written yet. */
+  get revision(): bigint {
+    return this.native.position()[1];
+  }
+
+  /** Which life of the map the local copy shows; 0 for a map that does not exist at the engine. */
+  get generation(): bigint {
+    return this.native.position()[0];
+  }
+
+  /** How far the local copy is to be trusted. */
+  get status(): Status {
+    const { state, since } = this.native.status();
+    return state === "stale" ? { state, since: new Date(since as number) } : { state };
+  }
+
+  /**
+   * The entry of `key` as the engine has it now.
+   *
+   * *Errors*: `invalid` for a bad key, `closed`, `timeout`, `unavailable`. *Consistency*: linearizable with
+   * all writes, on an engine with one primary. *Cost*: one round trip.
+   */
+  async getLatest(key: string, options: CallOptions = {}): Promise<Entry<T> | undefined> {
+    known(options, ["signal"]);
+    const name = text("the key", key);
+    return entryOf(await call(() => this.native.getLatest(name), options), this.values);
+  }
+
+  /**
+   * Waits until the local copy shows everything that the engine had accepted when this was called; resolves
+   * to its revision.
+   *
+   * *Errors*: `closed`, `timeout`, `unavailable`. *Consistency*: reads that follow see every write that
+   * returned anywhere before the call. *Cost*: one round trip, more if changes were missed.
+   */
+  async sync(options: CallOptions = {}): Promise<bigint> {
+    known(options, ["signal"]);
+    return call(() => this.native.run("sync"), options);
+  }
+
+  /**
+   * Waits until the local copy shows `revision` of its generation, or a later generation; resolves to the
+   * revision it shows.
+   *
+   * *Errors*: `closed`, `timeout`. *Cost*: none, if it is reached already.
+   */
+  async waitFor(revisionWanted: bigint | number, options: CallOptions = {}): Promise<bigint> {
+    known(options, ["signal"]);
+    const wanted = revision("the revision", revisionWanted);
+    return call(() => this.native.waitFor(wanted), options);
+  }
+
+  /**
+   * The changes, as an async iterator of {@link MapEvent}: of the keys that pass `filter`, or of all.
+   *
+   * It is registered when this returns. The first event is `synced`, unless `from` says to begin earlier.
+   *
+   * *Errors*: the signal's reason, here if it has fired already, else from the iterator. *Consistency*: an
+   * event comes after the local copy shows its change. *Cost*: no round trip; memory as {@link Watcher} says.
+   *
+   * @example
+   * for await (const event of prices.watch("btc*", { from: "snapshot" })) {
+   *   if (event.kind === "set") console.log(event.key, event.value, event.revision);
+   * }
+   */
+  watch(filter?: Filter, options: WatchOptions = {}): Watcher<T> {
+    return watch(this.native, this.values, filter, options);
+  }
+
+  /**
+   * Waits for writes in flight, ends the watchers and stops following. Reads go on, on the last state. Closes
+   * every handle to this map of its client; a second call does nothing.
+   */
+  async close(): Promise<void> {
+    await call(() => this.native.run("close"));
+  }
+
+  /** Closes the map: what `await using` calls. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return `PonosMap(${JSON.stringify(this.name)}, ${this.codec}, ${this.size} keys, ${this.status.state})`;
+  }
+
+  /** Reads a value that is not in the mirror, and puts it there if it may be kept. */
+  #load(key: string): T | undefined {
+    const content = this.native.get(text("the key", key));
+    if (content === null) return undefined;
+    // Read before a codec runs, which might read another key.
+    const isSet = SHAPES[note[0] as number] === "set";
+    const mayKeep = note[1] === 1;
+    const at = note[2] as number;
+    const stamp = note[3] as number;
+    const value = this.values.content(content, isSet);
+    if (mayKeep) this.#mirror?.keep(key, value, at, stamp, sizeOf(content));
+    return value;
+  }
+}
+
+function sizeOf(content: Content): number {
+  if (!Array.isArray(content)) return content.length;
+  return content.reduce((size, item) => size + item.length, 0);
+}

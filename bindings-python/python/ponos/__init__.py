@@ -1,0 +1,78 @@
+"""Ponos: replicated maps for asyncio, embedded or on Redis, shared with Rust, Node and Go.
+
+Every node reads its own copy with no round trip; writes are atomic; changes arrive in order, with data, without gaps.
+
+    import asyncio
+    import ponos
+
+    async def main() -> None:
+        async with ponos.open("memory://") as client:  # redis://host:6379 runs the same program
+            prices = await client.map("prices", codec=ponos.json)
+            with prices.watch("btc*") as changes:
+                await prices.set("btc", 64_000)
+                assert prices["btc"] == 64_000  # the local copy: no await
+                async for change in changes:
+                    match change:
+                        case ponos.Event("set", key, value):
+                            print(key, value, change.revision)
+                            break
+
+    asyncio.run(main())
+"""
+
+from ._ponos import Counted, Edited, Entry, Event, TxnDone, Written
+from .client import Client, Opening
+
+# These have names of builtins or of the standard library: `from ponos import *` leaves them out.
+from .client import open as open
+from .codec import Codec, raw, text
+from .codec import json as json
+from .error import (
+    ClosedError,
+    ConflictError,
+    FencedError,
+    InternalError,
+    InvalidError,
+    LimitedError,
+    NotFoundError,
+    PonosError,
+    QuorumError,
+    UnavailableError,
+)
+from .error import TimeoutError as TimeoutError
+from .log import disable_logging, enable_logging
+from .map import Map, Status
+from .snapshot import Snapshot
+from .txn import Txn
+from .watch import Watch
+
+__all__ = [
+    "Client",
+    "ClosedError",
+    "Codec",
+    "ConflictError",
+    "Counted",
+    "Edited",
+    "Entry",
+    "Event",
+    "FencedError",
+    "InternalError",
+    "InvalidError",
+    "LimitedError",
+    "Map",
+    "NotFoundError",
+    "Opening",
+    "PonosError",
+    "QuorumError",
+    "Snapshot",
+    "Status",
+    "Txn",
+    "TxnDone",
+    "UnavailableError",
+    "Watch",
+    "Written",
+    "disable_logging",
+    "enable_logging",
+    "raw",
+    "text",
+]

@@ -1,0 +1,41 @@
+//! Errors of the core as the exceptions of `ponos.error`, one class for each kind.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ponos::{Error, Result};
+use ponos_bindings_core::submit::panicked;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::exit::into_python;
+
+/// A result of the core on its way to Python.
+pub(crate) trait OrRaise<T> {
+    /// Its value, or the exception for its error.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> OrRaise<T> for Result<T> {
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| exception(py, &error))
+    }
+}
+
+/// The exception for an error.
+fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = MAKE.import(py, "ponos.error", "make").and_then(|make| {
+        let (kind, message) = (error.kind().as_str(), error.message());
+        into_python(|| make.call1((kind, message, error.operation(), error.object(), error.maybe_applied())))
+    });
+    made.map_or_else(|other| other, PyErr::from_value)
+}
+
+/// Runs what calls the core, and makes a panic in it an `InternalError`: the one that pyo3 raises would pass
+/// every `except Exception`.
+pub(crate) fn guard<T>(py: Python<'_>, run: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result,
+        Err(panic) => Err(exception(py, &panicked(&*panic))),
+    }
+}

@@ -1,0 +1,215 @@
+//! The completion queue of one event loop, and the way of a call: polled once where it is made, then, if it has to
+//! wait, on the core's threads, whose answers come back through the queue.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use ponos::Result;
+use ponos_bindings_core::queue::{Item, Queue as Items};
+use ponos_bindings_core::runtime::Held;
+use ponos_bindings_core::submit::Cancel;
+use ponos_bindings_core::{Answer, Call, Submitted};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+
+use crate::answer;
+use crate::codec::Codec;
+use crate::error::OrRaise;
+use crate::exit::{into_python, is_over};
+
+/// Where finished calls wait for an event loop; or log records for their thread.
+#[pyclass(frozen, weakref, module = "ponos")]
+pub(crate) struct Queue {
+    owner: Py<PyWeakrefReference>,
+    /// Takes the level, the target and the message of a log record.
+    log: Option<Py<PyAny>>,
+    open: Held<Open>,
+}
+
+struct Open {
+    items: Arc<Items>,
+    bell: UnixStream,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+    calls: AtomicU64,
+}
+
+/// Who waits for a call.
+struct Waiting {
+    future: Py<PyAny>,
+    codec: Arc<Codec>,
+    cancel: Cancel,
+}
+
+impl Queue {
+    fn belongs_to(&self, running: &Bound<'_, PyAny>) -> bool {
+        self.owner.bind(running.py()).upgrade().is_some_and(|owner| owner.is(running))
+    }
+
+    fn deliver(&self, py: Python<'_>, open: &Open, item: Item) -> PyResult<()> {
+        match (item, &self.log) {
+            (Item::Done { call, result }, _) => {
+                let waiting = open.waiting.lock().remove(&call);
+                waiting.map_or(Ok(()), |waiting| waiting.settle(py, result))
+            }
+            (Item::Log(record), Some(log)) => {
+                log.call1(py, (record.level, record.target, record.message)).map(drop)
+            }
+            (Item::Log(_), None) => Ok(()),
+        }
+    }
+
+    /// Where the core leaves log records.
+    pub(crate) fn items(&self, py: Python<'_>) -> PyResult<Arc<Items>> {
+        Ok(self.open.get().or_raise(py)?.items.clone())
+    }
+}
+
+#[pymethods]
+impl Queue {
+    #[new]
+    #[pyo3(signature = (owner, log=None))]
+    fn new(owner: &Bound<'_, PyAny>, log: Option<Py<PyAny>>) -> PyResult<Self> {
+        let (bell, rope) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        rope.set_nonblocking(true)?;
+        // That it is full means that it was rung already.
+        let items = Arc::new(Items::new(move || drop((&rope).write_all(&[1]))));
+        let open = Open { items, bell, waiting: Mutex::default(), calls: AtomicU64::new(0) };
+        Ok(Self { owner: PyWeakrefReference::new(owner)?.unbind(), log, open: Held::new(open) })
+    }
+
+    /// What the loop has to watch: readable when something waits.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        Ok(self.open.get().or_raise(py)?.bell.as_raw_fd())
+    }
+
+    /// Settles what has finished; whoever watches `fileno` calls it. `False` once the queue is closed.
+    fn drain(&self, py: Python<'_>) -> PyResult<bool> {
+        if is_over() {
+            return Ok(false);
+        }
+        let open = self.open.get().or_raise(py)?;
+        // First the bell, then the items: one that comes in between rings again.
+        let closed = matches!((&open.bell).read(&mut [0; 64]), Ok(0));
+        into_python(|| {
+            for item in open.items.drain() {
+                self.deliver(py, open, item).unwrap_or_else(|error| error.write_unraisable(py, None));
+            }
+            Ok(!closed)
+        })
+    }
+
+    /// Cancels what is in flight and takes nothing more: the loop is gone.
+    fn close(&self) {
+        let Ok(open) = self.open.get() else { return };
+        open.items.close();
+        drop(open.bell.shutdown(Shutdown::Both));
+        let waiting = std::mem::take(&mut *open.waiting.lock());
+        waiting.values().for_each(|waiting| waiting.cancel.cancel());
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let waiting = self.open.get().ok().and_then(|open| open.waiting.try_lock());
+        waiting.map_or(Ok(()), |waiting| waiting.values().try_for_each(|waiting| visit.call(&waiting.future)))
+    }
+
+    /// How many calls are in flight.
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.open.get().or_raise(py)?.waiting.lock().len())
+    }
+}
+
+impl Waiting {
+    fn settle(self, py: Python<'_>, result: Result<Answer>) -> PyResult<()> {
+        let future = self.future.bind(py);
+        if future.call_method0("done")?.is_truthy()? {
+            return Ok(());
+        }
+        match result.or_raise(py).and_then(|answer| answer::object(py, answer, &self.codec)) {
+            Ok(object) => future.call_method1("set_result", (object,))?,
+            Err(error) => future.call_method1("set_exception", (error.into_value(py),))?,
+        };
+        Ok(())
+    }
+}
+
+/// A call in flight: `future` gets its result.
+#[pyclass(frozen, generic, module = "ponos")]
+pub(crate) struct Pending {
+    #[pyo3(get)]
+    future: Py<PyAny>,
+    queue: Py<Queue>,
+    call: u64,
+}
+
+#[pymethods]
+impl Pending {
+    /// A task that is forgotten while it waits is a cycle: task, frame, this, future, task.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.future)?;
+        visit.call(&self.queue)
+    }
+
+    /// Ends the call; a write may still be applied.
+    fn cancel(&self) {
+        let Ok(open) = self.queue.get().open.get() else { return };
+        let waiting = open.waiting.lock().remove(&self.call);
+        if let Some(waiting) = waiting {
+            waiting.cancel.cancel();
+        }
+    }
+}
+
+/// Makes a call: gives its answer, or a [`Pending`] if it has to wait.
+pub(crate) fn submit<'py>(py: Python<'py>, call: Call, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
+    // As a whole: the core, too, is not to be met while it is being shut down.
+    into_python(|| submit_now(py, call, codec))
+}
+
+fn submit_now<'py>(py: Python<'py>, call: Call, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
+    let (queue, running) = current(py)?;
+    let open = queue.get().open.get().or_raise(py)?;
+    let number = open.calls.fetch_add(1, Ordering::Relaxed);
+    let items = open.items.clone();
+    let submitted = ponos_bindings_core::submit(call, move |result| items.done(number, result));
+    match submitted {
+        Submitted::Ready(result) => answer::object(py, result.or_raise(py)?, codec),
+        Submitted::Pending(cancel) => {
+            let future = running.call_method0("create_future")?.unbind();
+            let waiting = Waiting { future: future.clone_ref(py), codec: codec.clone(), cancel };
+            // The loop that settles it runs on this thread, so not before this.
+            open.waiting.lock().insert(number, waiting);
+            Ok(Bound::new(py, Pending { future, queue, call: number })?.into_any())
+        }
+    }
+}
+
+thread_local! {
+    /// The queue of the loop that called last on this thread.
+    static LAST: RefCell<Option<Py<Queue>>> = const { RefCell::new(None) };
+}
+
+/// The queue of the running loop, and the loop.
+fn current(py: Python<'_>) -> PyResult<(Py<Queue>, Bound<'_, PyAny>)> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static QUEUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.import(py, "asyncio", "get_running_loop")?.call0()?;
+    let last = LAST.with_borrow(|last| last.as_ref().map(|queue| queue.clone_ref(py)));
+    if let Some(queue) = last.filter(|queue| queue.get().belongs_to(&running)) {
+        return Ok((queue, running));
+    }
+    let queue = QUEUE.import(py, "ponos.runtime", "queue_of")?.call1((&running,))?;
+    let queue = queue.cast_into::<Queue>()?.unbind();
+    let old = LAST.replace(Some(queue.clone_ref(py)));
+    drop(old);
+    Ok((queue, running))
+}
