@@ -39,8 +39,14 @@ pub fn split(value: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
 
 /// How many items `value` holds.
 #[must_use]
-pub fn count(value: &Bytes) -> usize {
-    split(value).count()
+pub fn count(value: &[u8]) -> usize {
+    let (mut rest, mut count) = (value, 0);
+    while let Some((frame, after)) = rest.split_first_chunk::<FRAME>() {
+        let length = u32::from_le_bytes(*frame) as usize;
+        let Some(next) = after.get(length..) else { break };
+        (rest, count) = (next, count + 1);
+    }
+    count
 }
 
 /// `value` without any item that stands in `gone`.
@@ -88,7 +94,7 @@ mod tests {
     fn a_torn_frame_ends_the_list_and_does_not_panic() {
         let value = join(["one", "two"]);
         for cut in 0..value.len() {
-            assert!(count(&value.slice(..cut)) < 2);
+            assert!(count(&value[..cut]) < 2);
         }
     }
 

@@ -231,11 +231,38 @@ fn decode_effect(reader: &mut Reader<'_>) -> Result<Effect> {
     })
 }
 
-/// Reads an entry of the hash.
-pub(super) fn decode_entry(bytes: &Bytes) -> Result<Entry> {
+/// What the shape of an entry has added if the rest of its items is in its tail.
+const TAILED: u8 = 128;
+
+/// The name of the field with the tail of a list: no key begins so, because no UTF-8 does.
+pub(super) fn tail_name(key: &[u8]) -> Vec<u8> {
+    [&[u8::MAX], key].concat()
+}
+
+/// Whether a field of the hash is a key's entry.
+pub(super) fn is_key(field: &[u8]) -> bool {
+    !matches!(field.first(), None | Some(&u8::MAX))
+}
+
+/// Reads an entry of the hash; `None` if a part of it is in a tail.
+pub(super) fn decode_entry(bytes: &Bytes) -> Result<Option<Entry>> {
+    decode_whole(bytes, None)
+}
+
+/// Reads an entry of the hash with its tail.
+pub(super) fn decode_whole(bytes: &Bytes, tail: Option<&Bytes>) -> Result<Option<Entry>> {
     let mut reader = Reader { bytes, at: 0 };
-    let (revision, deadline, shape) = (reader.u64()?, reader.deadline()?, reader.shape()?);
-    Ok(Entry { revision, deadline, shape, value: bytes.slice(reader.at..) })
+    let (revision, deadline, shape) = (reader.u64()?, reader.deadline()?, reader.u8()?);
+    let value = bytes.slice(reader.at..);
+    let known = |shape| Shape::from_u8(shape).ok_or_else(|| foreign("a value has an unknown shape"));
+    if shape < TAILED {
+        return Ok(Some(Entry { revision, deadline, shape: known(shape)?, value }));
+    }
+    let Some(tail) = tail else { return Ok(None) };
+    let mut reader = Reader { bytes: tail, at: 0 };
+    let (revision, deadline, _rest) = (reader.u64()?, reader.deadline()?, reader.u32()?);
+    let value = items::concat(&value, &tail.slice(reader.at..));
+    Ok(Some(Entry { revision, deadline, shape: known(shape - TAILED)?, value }))
 }
 
 /// Reads the hash's field for the map itself.
@@ -243,7 +270,7 @@ pub(super) fn decode_tip(bytes: &Bytes) -> Result<Tip> {
     let mut reader = Reader { bytes, at: 0 };
     let position = Position { generation: reader.u64()?, revision: reader.u64()? };
     let id = reader.id()?;
-    let _mean = reader.u32()?;
+    let (_mean, _tails) = (reader.u32()?, reader.u32()?);
     let codec = String::from_utf8(bytes[reader.at..].to_vec()).map_err(|_| foreign("a codec's name"))?;
     Ok(Tip { position, id, codec })
 }

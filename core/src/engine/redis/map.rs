@@ -46,6 +46,19 @@ impl RedisMap {
         }
     }
 
+    /// An entry with its tail, if it has one.
+    async fn whole(&self, key: &[u8]) -> Result<Option<Entry>> {
+        let mut command = redis::cmd("HMGET");
+        command.arg(&self.keys().hash).arg(key).arg(codec::tail_name(key));
+        let Value::Array(parts) = self.link.call(command).await? else { return Err(strange()) };
+        let mut parts = parts.into_iter().map(|part| match part {
+            Value::BulkString(bytes) => Some(Bytes::from(bytes)),
+            _ => None,
+        });
+        let (entry, tail) = (parts.next().flatten(), parts.next().flatten());
+        entry.map(|entry| codec::decode_whole(&entry, tail.as_ref())).transpose().map(Option::flatten)
+    }
+
     async fn scan_page(&self, cursor: u64) -> Result<Page> {
         let mut command = redis::cmd("HSCAN");
         command.arg(&self.keys().hash).arg(cursor).arg("COUNT").arg(SCAN);
@@ -62,8 +75,14 @@ impl RedisMap {
         while let (Some(Value::BulkString(key)), Some(Value::BulkString(entry))) =
             (fields.next(), fields.next())
         {
-            if !key.is_empty() {
-                page.entries.push((codec::key(&key)?, codec::decode_entry(&entry.into())?));
+            if codec::is_key(&key) {
+                let entry = match codec::decode_entry(&entry.into())? {
+                    Some(entry) => Some(entry),
+                    // A list and its tail belong to one moment: that of this read.
+                    None => self.whole(&key).await?,
+                };
+                let key = codec::key(&key)?;
+                page.entries.extend(entry.map(|entry| (key, entry)));
             }
         }
         Ok(page)
@@ -105,7 +124,7 @@ impl MapEngine for RedisMap {
 
     fn read(&self, key: Key) -> Reply<'_, Option<Entry>> {
         Box::pin(async move {
-            let entry = self.field(key.as_bytes()).await?.as_ref().map(codec::decode_entry).transpose()?;
+            let entry = self.whole(key.as_bytes()).await?;
             Ok(entry.filter(|entry| entry.alive(self.link.now())))
         })
     }

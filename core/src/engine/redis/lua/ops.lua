@@ -73,13 +73,19 @@ end
 
 function ops.A(at)
   local key, shape, unique, wanted = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2] == '1', ARGV[at + 3]
+  if shape == LIST and not unique then
+    local status = append_to_tail(key, wanted)
+    if status then return status, at + 4 end
+  end
   local revision, deadline, held_shape, held = live(key)
   if revision and held_shape ~= shape then return WRONG[shape], at + 4 end
   held = held or ''
   local more = unique and fresh_items(held, wanted) or wanted
   if more == '' then return 0, at + 4 end
   if #held + #more > max_value then return TOO_LARGE, at + 4 end
-  if revision then
+  if revision and shape == LIST and #held >= LONG then
+    append_long(key, held, more, deadline)
+  elseif revision then
     edit('A', key, more, held .. more, shape, deadline)
   else
     put(key, more, shape, 0)

@@ -3,7 +3,10 @@
 -- KEYS: the hash of entries, the log. ARGV: channel, codec, log length, log bytes, largest value, number of
 -- writes, then each write: its code and 16-byte id in one string, and the arguments of the operation.
 -- The hash has a field with an empty name for the map itself: generation, revision, id of the last change,
--- mean size of a log entry, codec. An entry is revision, deadline, shape, value.
+-- mean size of a log entry, number of tails, codec. An entry is revision, deadline, shape, value.
+-- A long list that is appended to grows in a second field, its tail (the key behind a byte that no key begins with):
+-- revision, deadline, length of the rest, items. The rest then has 128 added to its shape, and is rewritten only
+-- when the tail has grown long itself.
 -- Everything is decided on copies; the log is written first, so an error leaves nothing half done.
 -- Returns the message that was published ('' if nothing changed), the generation, and a status for each write:
 -- its revision, 0 for no change, below 0 a refusal; in a string if a transaction's conditions did not hold.
@@ -15,10 +18,10 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local meta = redis.call('HGET', hash, '')
-local generation, revision, last, mean = 0, 0, string.rep('\0', 16), 0
+local generation, revision, last, mean, tails = 0, 0, string.rep('\0', 16), 0, 0
 if meta then
-  generation, revision, last, mean = struct.unpack('>I8I8c16I4', meta)
-  local codec = string.sub(meta, 37)
+  generation, revision, last, mean, tails = struct.unpack('>I8I8c16I4I4', meta)
+  local codec = string.sub(meta, 41)
   if codec ~= ARGV[2] then return redis.error_reply('PONOSCODEC ' .. codec) end
 end
 local first = revision + 1
@@ -27,7 +30,18 @@ local first = revision + 1
 -- and the effects of the change being made.
 local entries, cleared, records, effects = {}, false, {}, {}
 
+local function untail(key)
+  local name = '\255' .. key
+  local held = entries[name]
+  if held == nil and not cleared then held = redis.call('HEXISTS', hash, name) == 1 end
+  if held then
+    entries[name] = false
+    tails = tails - 1
+  end
+end
+
 local function store(key, value, shape, deadline)
+  if tails > 0 then untail(key) end
   entries[key] = struct.pack('>I8I8B', revision + 1, deadline, shape) .. value
 end
 
@@ -48,12 +62,26 @@ end
 
 -- What plain sets never need is only made when it is: making a dozen functions takes the server as long as a set.
 local function load_rare()
+  local TAILED = 128
+  local before_tails = tails
+
+  local function field(name)
+    local stored = entries[name]
+    if stored == nil and not cleared then stored = redis.call('HGET', hash, name) end
+    return stored or nil
+  end
+
   local function entry(key)
-    local stored = entries[key]
-    if stored == nil and not cleared then stored = redis.call('HGET', hash, key) end
+    local stored = field(key)
     if not stored then return nil end
     local at, deadline, shape = struct.unpack('>I8I8B', stored)
-    return at, deadline, shape, string.sub(stored, 18)
+    local value = string.sub(stored, 18)
+    if shape >= TAILED then
+      local tail = field('\255' .. key)
+      at, deadline = struct.unpack('>I8I8', tail)
+      shape, value = shape - TAILED, value .. string.sub(tail, 21)
+    end
+    return at, deadline, shape, value
   end
 
   local function live(key)
@@ -63,11 +91,13 @@ local function load_rare()
   end
 
   local function size()
-    local count = cleared and 0 or redis.call('HLEN', hash) - (meta and 1 or 0)
+    local count = cleared and 0 or redis.call('HLEN', hash) - (meta and 1 or 0) - before_tails
     for key, stored in pairs(entries) do
-      local held = not cleared and redis.call('HEXISTS', hash, key) == 1
-      if stored and not held then count = count + 1 end
-      if not stored and held then count = count - 1 end
+      if string.byte(key) ~= 255 then
+        local held = not cleared and redis.call('HEXISTS', hash, key) == 1
+        if stored and not held then count = count + 1 end
+        if not stored and held then count = count - 1 end
+      end
     end
     return count
   end
@@ -77,28 +107,65 @@ local function load_rare()
     effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key .. struct.pack('>I4', #items) .. items
   end
 
+  -- From this length on a list has a tail; four times as much is a long tail.
+  local LONG = math.min(2048, math.floor(max_value / 8))
+
+  local function appended(key, items)
+    effects[#effects + 1] = struct.pack('>c1I4', 'A', #key) .. key .. struct.pack('>I4', #items) .. items
+  end
+
+  local function with_tail(key, value, deadline, items, rewrite)
+    if rewrite then entries[key] = struct.pack('>I8I8B', revision + 1, deadline, 1 + TAILED) .. value end
+    entries['\255' .. key] = struct.pack('>I8I8I4', revision + 1, deadline, rewrite and #value or value) .. items
+  end
+
+  -- Appends to a list that has a tail: its status, or nil if it has none (or has expired).
+  local function append_to_tail(key, items)
+    local tail = tails > 0 and field('\255' .. key)
+    if not tail then return nil end
+    local _, deadline, rest = struct.unpack('>I8I8I4', tail)
+    if deadline ~= 0 and deadline <= now then return nil end
+    if rest + #tail - 20 + #items > max_value then return -9 end
+    local held = string.sub(tail, 21)
+    if #held + #items > 4 * LONG then
+      with_tail(key, string.sub(field(key), 18) .. held .. items, deadline, '', true)
+    else
+      with_tail(key, rest, deadline, held .. items, false)
+    end
+    appended(key, items)
+    return 1
+  end
+
+  local function append_long(key, value, items, deadline)
+    untail(key)
+    with_tail(key, value, deadline, items, true)
+    tails = tails + 1
+    appended(key, items)
+  end
+
   local function touch(key, value, shape, deadline)
     store(key, value, shape, deadline)
     effects[#effects + 1] = struct.pack('>c1I4', 'T', #key) .. key .. struct.pack('>I8', deadline)
   end
 
   local function drop(key, kind)
+    if tails > 0 then untail(key) end
     entries[key] = false
     effects[#effects + 1] = struct.pack('>c1I4', kind, #key) .. key
   end
 
   local function clear()
-    entries, cleared = {}, true
+    entries, cleared, tails = {}, true, 0
     effects[#effects + 1] = 'C'
   end
 
   local function savepoint()
     local copy = {}
     for key, stored in pairs(entries) do copy[key] = stored end
-    return { copy, cleared }
+    return { copy, cleared, tails }
   end
 
-  local function restore(before) entries, cleared, effects = before[1], before[2], {} end
+  local function restore(before) entries, cleared, tails, effects = before[1], before[2], before[3], {} end
 
   -- Where the operation after this one begins.
   local WIDTH = { S = 5, D = 3, I = 4, F = 4, A = 4, M = 3, T = 2, X = 1, C = 0 }
@@ -202,7 +269,7 @@ end
 if not meta then redis.call('PERSIST', log) end
 
 if cleared then redis.call('DEL', hash) end
-local fields, gone = { '', struct.pack('>I8I8c16I4', generation, revision, last, mean) .. ARGV[2] }, {}
+local fields, gone = { '', struct.pack('>I8I8c16I4I4', generation, revision, last, mean, tails) .. ARGV[2] }, {}
 for key, stored in pairs(entries) do
   if stored then
     fields[#fields + 1] = key
