@@ -50,3 +50,25 @@ async fn a_key_expires_and_is_told() -> ponos::Result<()> {
     assert_eq!(changes.next().await, None);
     Ok(())
 }
+
+/// An event never comes before a read on the same handle shows its change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_comes_after_its_change_is_shown() -> ponos::Result<()> {
+    let client = Ponos::open("memory://order").await?;
+    let map = client.map("m").await?;
+    let mut changes = map.watch("*");
+    let writer = map.clone();
+    let writing = tokio::spawn(async move {
+        for number in 0..20_000_u32 {
+            writer.set("k", number.to_string()).await?;
+        }
+        Ok::<_, ponos::Error>(())
+    });
+    let mut last = 0;
+    while last < 20_000 {
+        let event = changes.next().await.expect("an event");
+        assert!(map.revision() >= event.revision());
+        last = event.revision();
+    }
+    writing.await.expect("the writer ends")
+}

@@ -240,8 +240,8 @@ impl Follower {
     pub(super) fn install(&self, snapshot: Snapshot, reason: Option<Reason>) {
         let mut guard = self.live.lock();
         let live = &mut *guard;
-        let channels = &live.channels;
-        live.replica.install(snapshot, reason, |event| tell(channels, &event));
+        let mut events = Vec::new();
+        live.replica.install(snapshot, reason, |event| events.push(event));
         live.need = Need::Nothing;
         live.early_since = None;
         live.paused = false;
@@ -252,8 +252,10 @@ impl Follower {
         let with_deadline =
             entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
         live.deadlines = with_deadline.collect();
+        self.show(live);
         self.stamps.bump_all();
-        self.publish(live);
+        events.iter().for_each(|event| tell(&live.channels, event));
+        self.wake(live);
     }
 
     /// The keys whose deadline is past at `now`, and the next deadline after that.
@@ -265,14 +267,19 @@ impl Follower {
         (keys, next.map(|(deadline, _)| *deadline))
     }
 
-    fn publish(&self, live: &mut Live) {
+    /// Swaps the view that readers see.
+    fn show(&self, live: &Live) {
         let position = live.replica.position();
         let entries = live.replica.entries().clone();
         self.view.store(Arc::new(View { position, entries, order: live.order.clone() }));
+    }
+
+    /// Wakes who waits for events or for a revision: what they were told of is shown by now.
+    fn wake(&self, live: &Live) {
         for channel in &live.channels {
             channel.wake();
         }
-        self.progress.send_replace(position);
+        self.progress.send_replace(live.replica.position());
     }
 }
 
@@ -298,17 +305,23 @@ impl Live {
         }
     }
 
-    /// Lets an applied effect be seen by everyone but the readers.
-    fn note(&mut self, applied: &Applied, writer: u64, stamps: &Stamps) {
+    /// Tells watchers, and caches above the core, of an effect that readers see by now.
+    fn tell(&self, applied: &Applied, stamps: &Stamps) {
+        match applied.effect.key() {
+            Some(key) => stamps.bump(key),
+            None => stamps.bump_all(),
+        }
         if !self.channels.is_empty() {
             event::of_applied(applied, |event| tell(&self.channels, &event));
         }
+    }
+
+    /// Keeps what follows from an applied effect: the order of keys, their deadlines, what a write waits for.
+    fn note(&mut self, applied: &Applied, writer: u64) {
         let (Some(key), Some(Touched { old, new })) = (applied.effect.key(), &applied.touched) else {
             self.order.iter_mut().for_each(imbl::OrdSet::clear);
-            self.deadlines.clear();
-            return stamps.bump_all();
+            return self.deadlines.clear();
         };
-        stamps.bump(key);
         if let Some(order) = &mut self.order {
             if new.is_none() {
                 order.remove(key);
@@ -350,11 +363,11 @@ impl Sink for Follower {
                 Step::NewGeneration => need = need.max(Need::Rejoin(Cause::NewGeneration)),
             }
         }
-        for effect in &applied {
-            live.note(effect, self.writer, &self.stamps);
-        }
         if !applied.is_empty() {
-            self.publish(live);
+            applied.iter().for_each(|effect| live.note(effect, self.writer));
+            self.show(live);
+            applied.iter().for_each(|effect| live.tell(effect, &self.stamps));
+            self.wake(live);
         }
         applied.clear();
         live.scratch = applied;
