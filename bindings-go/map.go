@@ -13,6 +13,22 @@ import (
 // What it promises: local reads show the state after exactly the changes up to Revision, a transaction whole or not at
 // all; the revision never goes down within a generation; when a write returns, reads on the same handle show it or
 // something later; watchers get the changes in order, without gaps, or are told.
+//
+// # Local reads
+//
+// Methods without a context and an error, from Get to Snapshot, read the local copy: they never fail and cost no round
+// trip. They show every write of this handle that has returned, and others' as they arrive, and go on, on the last known
+// state, while the engine is out of reach and after Close.
+//
+// # Writes
+//
+// Set to Destroy, and [Txn.Commit], are atomic at the engine, applied at most once even if the answer is lost, and visible
+// here when they return; other nodes see them when the change arrives. Cost: one round trip; on Redis, writes that meet
+// share it.
+//
+// Errors of all of them: [ErrInvalid] for a bad key (empty, over 64 KiB, not UTF-8) or value (over max_value),
+// [ErrClosed], [ErrTimeout], [ErrUnavailable], or that of the context: the write may still be applied then, as
+// [Error].MaybeApplied says.
 type Map struct {
 	reads
 	codec string

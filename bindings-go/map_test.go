@@ -98,7 +98,9 @@ func TestConditionsAndTimesToLive(t *testing.T) {
 		t.Fatal(entry)
 	}
 	equal(t, entry.Revision, 6)
-	equal(t, ok(m.Touch(ctx, "k", 0)).Changed, true)
+	_, err := m.Touch(ctx, "k", 0)
+	fails(t, err, ErrInvalid, false)
+	equal(t, ok(m.Touch(ctx, "k", Forever)).Changed, true)
 	entry, _ = m.Entry("k")
 	equal(t, entry.Expires.IsZero(), true)
 	for _, ttl := range []time.Duration{-time.Second, time.Microsecond, 200 * 365 * 24 * time.Hour} {

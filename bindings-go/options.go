@@ -2,7 +2,10 @@
 
 package ponos
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // MapOptions says how to open a map. The zero value has the defaults.
 type MapOptions struct {
@@ -46,11 +49,14 @@ func (p packed) condition(c Condition) packed {
 	return p
 }
 
+// Forever is the time to live of an entry that does not expire.
+const Forever time.Duration = math.MaxInt64
+
 // SetOptions says how to set a key. The zero value has the defaults.
 type SetOptions struct {
 	// When says when to go ahead. Default: always.
 	When Condition
-	// TTL is how long the entry lives, from the engine's clock at the write; at least 1 ms. Default 0: for ever.
+	// TTL is how long the entry lives, from the engine's clock at the write; from 1 ms to 100 years. Default 0: [Forever].
 	TTL time.Duration
 }
 

@@ -54,9 +54,7 @@ func split(value []byte) [][]byte {
 	return items
 }
 
-// reads are the local reads of maps and snapshots: they never fail and cost no round trip. Those of a map show every
-// write of this handle that has returned, and others' as they arrive; they go on, on the last known state, while the
-// engine is out of reach and after Close.
+// reads are the local reads, which maps and snapshots share.
 type reads struct{ *handle }
 
 // Get gives the value of key and whether it is there; of a list or set, the framed items (see [Entry]).

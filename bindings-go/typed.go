@@ -46,12 +46,23 @@ func (m *TypedMap[T]) Decode(data []byte) (T, error) {
 	return value, nil
 }
 
-func (m *TypedMap[T]) encode(operation, key string, values ...T) ([][]byte, error) {
+// Encode encodes a value as this map has it, for [IfValue] and [Map.Txn].
+//
+// Errors: [ErrInvalid], with the codec's error inside.
+func (m *TypedMap[T]) Encode(value T) ([]byte, error) {
+	encoded, err := m.encode("map.set", []T{value})
+	if err != nil {
+		return nil, err
+	}
+	return encoded[0], nil
+}
+
+func (m *TypedMap[T]) encode(operation string, values []T) ([][]byte, error) {
 	encoded := make([][]byte, len(values))
 	for i, value := range values {
 		var err error
 		if encoded[i], err = m.codec.Encode(value); err != nil {
-			return nil, codecError(operation, m.Name(), "the codec "+m.Codec()+" cannot write the value of "+key, err)
+			return nil, codecError(operation, m.Name(), "the codec "+m.Codec()+" cannot write the value", err)
 		}
 	}
 	return encoded, nil
@@ -128,22 +139,13 @@ func (m *TypedMap[T]) Set(ctx context.Context, key string, value T) (Written, er
 	return m.SetWith(ctx, key, value, SetOptions{})
 }
 
-// SetWith is as [TypedMap.Set], under a condition or with a time to live; [TypedMap.IfValue] makes a condition.
+// SetWith is as [TypedMap.Set], under a condition or with a time to live.
 func (m *TypedMap[T]) SetWith(ctx context.Context, key string, value T, options SetOptions) (Written, error) {
-	encoded, err := m.encode("map.set", key, value)
+	encoded, err := m.Encode(value)
 	if err != nil {
 		return Written{}, err
 	}
-	return m.Map.SetWith(ctx, key, encoded[0], options)
-}
-
-// IfValue holds if a key has exactly this value, as the codec writes it.
-func (m *TypedMap[T]) IfValue(value T) (Condition, error) {
-	encoded, err := m.encode("map.set", "a condition", value)
-	if err != nil {
-		return Condition{}, err
-	}
-	return IfValue(encoded[0]), nil
+	return m.Map.SetWith(ctx, key, encoded, options)
 }
 
 // ListAppend appends items to a list, as [Map.ListAppend].
@@ -172,7 +174,7 @@ func (m *TypedMap[T]) SetRemove(ctx context.Context, key string, members ...T) (
 }
 
 func (m *TypedMap[T]) edit(ctx context.Context, edit func(context.Context, string, ...[]byte) (Edited, error), operation, key string, items []T) (Edited, error) {
-	encoded, err := m.encode(operation, key, items...)
+	encoded, err := m.encode(operation, items)
 	if err != nil {
 		return Edited{}, err
 	}

@@ -37,7 +37,7 @@ func TestAValueComesBackAsItsType(t *testing.T) {
 	equal(t, trades.Codec(), "json")
 	written := ok(trades.Set(t.Context(), "btc", trade{}))
 	equal(t, ok(trades.Decode(written.Previous)).Price, 1.5)
-	ok(trades.SetWith(t.Context(), "btc", trade{Price: 2}, SetOptions{When: ok(trades.IfValue(trade{}))}))
+	ok(trades.SetWith(t.Context(), "btc", trade{Price: 2}, SetOptions{When: IfValue(ok(trades.Encode(trade{})))}))
 }
 
 func TestJSONIsAsOtherLanguagesWriteIt(t *testing.T) {

@@ -4,15 +4,11 @@ package ponos
 import "C"
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
 )
-
-// Writes are atomic at the engine, applied at most once even if the answer is lost, and visible here when they return.
-//
-// Errors of all of them: ErrInvalid for a bad key (empty, over 64 KiB, not UTF-8) or value (over max_value), ErrClosed,
-// ErrTimeout, ErrUnavailable (see Error.MaybeApplied), or that of the context.
 
 // Written is what a write did.
 type Written struct {
@@ -59,10 +55,7 @@ func readCountedFloat(a *answer) Counted[float64] {
 
 func readEdited(a *answer) Edited { return Edited{a.u64(), a.flag(), int(a.u64())} }
 
-// Set sets key, and drops its time to live.
-//
-// Consistency: after any write, reads on this handle show it or something later; other nodes see it when the change
-// arrives. Cost: one round trip; on Redis, writes that meet share it.
+// Set sets key, and drops its time to live. [Map] has the errors and the cost of all writes.
 func (m *Map) Set(ctx context.Context, key string, value []byte) (Written, error) {
 	return do(ctx, m.set(key, value), readWritten)
 }
@@ -147,7 +140,7 @@ func (m *Map) SetRemove(ctx context.Context, key string, members ...[]byte) (Edi
 	return do(ctx, m.edit(C.PONOS_OP_SET_REMOVE, key, members), readEdited)
 }
 
-// Touch gives an entry a new time to live from now on, or none if ttl is 0; if the key is absent nothing changes.
+// Touch gives an entry a new time to live from now on, or [Forever]; if the key is absent nothing changes.
 // Watchers get no event: the value is the same.
 func (m *Map) Touch(ctx context.Context, key string, ttl time.Duration) (Written, error) {
 	return do(ctx, m.touch(key, ttl), readWritten)
@@ -170,7 +163,7 @@ func (h *handle) set(key string, value []byte) request {
 }
 
 func (h *handle) setWith(key string, value []byte, o SetOptions) request {
-	return request{C.PONOS_OP_SET, h, key, value, packed(nil).condition(o.When).i64(int64(o.TTL))}
+	return request{C.PONOS_OP_SET, h, key, value, packed(nil).condition(o.When).i64(int64(cmp.Or(o.TTL, Forever)))}
 }
 
 func (h *handle) delete(key string, o DeleteOptions) request {

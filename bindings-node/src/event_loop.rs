@@ -134,7 +134,7 @@ pub struct EventLoop {
 #[napi]
 impl EventLoop {
     /// `settle` is called with each batch of answers, `note` is for [`Note`].
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, settle: Function<'_, Unknown<'_>, ()>, note: ArrayBuffer<'_>) -> Result<Self> {
         let note = Note::new(env, note.raw())?;
         let bell = Arc::<Bell>::default();

@@ -1,6 +1,6 @@
-"""What the package costs on the memory engine: local reads, writes at 64 in flight, watched events.
+"""What the package costs: local reads, writes at 64 in flight, watched events.
 
-Run it with the Python that has the package: `python bench/speed.py [rounds]`. Each line is the best of the rounds, and the median.
+Run it with the Python that has the package: `python bench/speed.py [rounds] [url]`. Each line is the best of the rounds, and the median.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import ponos
 READS = 200_000
 WRITES = 64_000
 EVENTS = 200_000
+WAITS = 6_400
 IN_FLIGHT = 64
 
 
@@ -59,26 +60,23 @@ async def watch(m: ponos.Map[object], value: object, look: Callable[[ponos.Event
 
 
 async def wait(m: ponos.Map[object]) -> float:
-    """Calls that do wait: through the core's threads, the queue and the loop."""
-
-    async def one() -> None:
-        for _ in range(100):
-            try:
-                await m.wait_for(0)
-                await asyncio.wait_for(m.wait_for(1 << 40), 0)
-            except TimeoutError:
-                pass
-
+    """Calls that have to wait: over the core's threads, the queue and the loop."""
+    now = m.revision
+    waiting = [asyncio.ensure_future(m.wait_for(now + number)) for number in range(1, WAITS + 1)]
+    await asyncio.sleep(0)
+    for _ in range(WAITS - 1):
+        await m.incr("n")
     begin = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(IN_FLIGHT)))
-    return 100 * IN_FLIGHT / (time.perf_counter() - begin)
+    await m.incr("n")
+    await asyncio.gather(*waiting)
+    return WAITS / (time.perf_counter() - begin)
 
 
-async def main(rounds: int) -> None:
+async def main(rounds: int, url: str) -> None:
     async def measure(what: str, unit: str, once: Callable[[], Awaitable[float]]) -> None:
         say(what, unit, [await once() for _ in range(rounds)])
 
-    async with ponos.open("memory://bench") as client:
+    async with ponos.open(url) as client:
         raw = await client.map("raw", watch_queue=EVENTS + 1)
         jsons = await client.map("json", codec=ponos.json, watch_queue=EVENTS + 1)
         await raw.set("key", b"x" * 64)
@@ -98,7 +96,8 @@ async def main(rounds: int) -> None:
             "ev/s",
             lambda: watch(raw, b"x" * 64, lambda e: (e.key, e.value)),
         )
-        await measure("waiting and cancelling", "op/s", lambda: wait(raw))
+        await measure("calls that wait, settled", "op/s", lambda: wait(raw))
 
 
-asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+arguments = dict(enumerate(sys.argv))
+asyncio.run(main(int(arguments.get(1, 5)), arguments.get(2, "memory://bench")))

@@ -9,7 +9,7 @@ mod event;
 mod exit;
 mod log;
 mod map;
-mod options;
+mod ops;
 mod queue;
 mod reads;
 mod txn;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use ponos::{Error, Filter, From, IncrFloatOptions, IncrOptions, Map, SetOptions, Status, WatchOptions};
+use ponos::{Error, Filter, From, Map, Status, WatchOptions};
 use ponos_bindings_core::runtime::Held;
 use ponos_bindings_core::watcher::SharedWatcher;
 use ponos_bindings_core::{Call, MapCall};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::codec::Codec;
 use crate::error::{OrRaise, guard};
-use crate::options::{condition, duration};
+use crate::ops::{call, op};
 use crate::queue::submit;
 use crate::watch::WatchCore;
 
@@ -34,8 +34,8 @@ impl MapCore {
         self.map.get().or_raise(py).cloned()
     }
 
-    pub(crate) fn codec(&self) -> Arc<Codec> {
-        self.codec.clone()
+    pub(crate) fn codec(&self) -> &Arc<Codec> {
+        &self.codec
     }
 
     pub(crate) fn call<'py>(&self, py: Python<'py>, call: MapCall) -> Answered<'py> {
@@ -45,89 +45,16 @@ impl MapCore {
 
 #[pymethods]
 impl MapCore {
-    #[allow(clippy::too_many_arguments, reason = "the keywords of one method")]
-    fn set<'py>(
+    /// Does one operation: see [`op`].
+    #[pyo3(signature = (name, key, *args))]
+    fn write<'py>(
         &self,
         py: Python<'py>,
+        name: &str,
         key: String,
-        value: &Bound<'py, PyAny>,
-        if_absent: bool,
-        if_present: bool,
-        if_revision: Option<u64>,
-        if_value: &Bound<'py, PyAny>,
-        ttl: Option<f64>,
+        args: &Bound<'py, PyTuple>,
     ) -> Answered<'py> {
-        let value = self.codec.encode(value)?;
-        let when = condition(&self.codec, if_absent, if_present, if_revision, if_value)?;
-        let options = SetOptions { when, ttl: duration(py, ttl)? };
-        self.call(py, MapCall::Set { key, value, options })
-    }
-
-    fn delete<'py>(
-        &self,
-        py: Python<'py>,
-        key: String,
-        if_present: bool,
-        if_revision: Option<u64>,
-        if_value: &Bound<'py, PyAny>,
-    ) -> Answered<'py> {
-        let when = condition(&self.codec, false, if_present, if_revision, if_value)?;
-        self.call(py, MapCall::Delete { key, when })
-    }
-
-    fn incr<'py>(
-        &self,
-        py: Python<'py>,
-        key: String,
-        by: i64,
-        min: Option<i64>,
-        max: Option<i64>,
-    ) -> Answered<'py> {
-        let all = IncrOptions::default();
-        let bounds = IncrOptions { min: min.unwrap_or(all.min), max: max.unwrap_or(all.max) };
-        self.call(py, MapCall::Incr { key, by, bounds })
-    }
-
-    fn incr_float<'py>(
-        &self,
-        py: Python<'py>,
-        key: String,
-        by: f64,
-        min: Option<f64>,
-        max: Option<f64>,
-    ) -> Answered<'py> {
-        let all = IncrFloatOptions::default();
-        let bounds = IncrFloatOptions { min: min.unwrap_or(all.min), max: max.unwrap_or(all.max) };
-        self.call(py, MapCall::IncrFloat { key, by, bounds })
-    }
-
-    fn list_append<'py>(&self, py: Python<'py>, key: String, items: &Bound<'py, PyAny>) -> Answered<'py> {
-        self.call(py, MapCall::ListAppend { key, items: self.codec.encode_all(items)? })
-    }
-
-    fn list_append_unique<'py>(
-        &self,
-        py: Python<'py>,
-        key: String,
-        items: &Bound<'py, PyAny>,
-    ) -> Answered<'py> {
-        self.call(py, MapCall::ListAppendUnique { key, items: self.codec.encode_all(items)? })
-    }
-
-    fn list_remove<'py>(&self, py: Python<'py>, key: String, items: &Bound<'py, PyAny>) -> Answered<'py> {
-        self.call(py, MapCall::ListRemove { key, items: self.codec.encode_all(items)? })
-    }
-
-    fn set_add<'py>(&self, py: Python<'py>, key: String, items: &Bound<'py, PyAny>) -> Answered<'py> {
-        self.call(py, MapCall::SetAdd { key, items: self.codec.encode_all(items)? })
-    }
-
-    fn set_remove<'py>(&self, py: Python<'py>, key: String, items: &Bound<'py, PyAny>) -> Answered<'py> {
-        self.call(py, MapCall::SetRemove { key, items: self.codec.encode_all(items)? })
-    }
-
-    fn touch<'py>(&self, py: Python<'py>, key: String, ttl: Option<f64>) -> Answered<'py> {
-        self.call(py, MapCall::Touch { key, ttl: duration(py, ttl)? })
+        self.call(py, call(key, op(&self.codec, name, args)?))
     }
 
     fn clear<'py>(&self, py: Python<'py>) -> Answered<'py> {
@@ -196,6 +123,6 @@ impl MapCore {
         let options = WatchOptions { filter, from };
         let map = self.map(py)?;
         let watcher = guard(py, || Ok(SharedWatcher::new(map.watch_with(options))))?;
-        Ok(WatchCore::new(watcher, self.codec()))
+        Ok(WatchCore::new(watcher, self.codec.clone()))
     }
 }

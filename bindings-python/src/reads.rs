@@ -90,7 +90,7 @@ impl Reads {
     fn new(py: Python<'_>, of: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(core) = of.cast::<MapCore>() {
             let core = core.get();
-            return Ok(Self { source: Source::Live(Held::new(core.map(py)?)), codec: core.codec() });
+            return Ok(Self { source: Source::Live(Held::new(core.map(py)?)), codec: core.codec().clone() });
         }
         let of = of.cast::<Self>()?.get();
         let snapshot = guard(py, || Ok(of.source.snapshot()))?;

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import inspect
 import re
+from importlib.metadata import metadata
 from pathlib import Path
 
 import ponos
@@ -34,6 +35,14 @@ def test_an_example_runs(program):
     done = eval(code, {"ponos": ponos, "asyncio": asyncio})
     if inspect.iscoroutine(done):
         asyncio.run(asyncio.wait_for(done, 10))
+
+
+def test_the_readme_runs(python):
+    readme = metadata("ponos").get_payload()
+    program = re.search(r"```python\n(.*?)```", str(readme), re.DOTALL)
+    assert program is not None
+    done = python(program[1])
+    assert (done.stdout, done.stderr) == ("64000\nbtc 64000 1\n", "")
 
 
 def test_the_main_ones_have_an_example():

@@ -74,14 +74,14 @@ impl<'a> Args<'a> {
         })
     }
 
-    /// Nanoseconds; 0, or no arguments left, is for ever. The least is looked at here too, because a transaction
-    /// counts milliseconds.
+    /// Nanoseconds; the most there can be, or no arguments left, is for ever. The least is looked at here too,
+    /// because a transaction counts milliseconds.
     pub(crate) fn ttl(&mut self) -> Result<Option<Duration>> {
         if self.0.is_empty() {
             return Ok(None);
         }
         match self.i64()? {
-            0 => Ok(None),
+            i64::MAX => Ok(None),
             nanos => match u64::try_from(nanos) {
                 Ok(nanos) if nanos >= 1_000_000 => Ok(Some(Duration::from_nanos(nanos))),
                 _ => {

@@ -63,31 +63,25 @@ class MapCore(Generic[_V]):
     def name(self) -> str: ...
     def codec_name(self) -> str: ...
     def status(self) -> tuple[Literal["live", "stale", "resyncing", "closed"], float | None]: ...
-    def set(
-        self,
-        key: str,
-        value: _V,
-        if_absent: bool,
-        if_present: bool,
-        if_revision: int | None,
-        if_value: _V | EllipsisType,
-        ttl: float | None,
+    @overload
+    def write(
+        self, name: Literal["set", "delete", "touch"], key: str, *args: object
     ) -> Written[_V] | Pending[Written[_V]]: ...
-    def delete(
-        self, key: str, if_present: bool, if_revision: int | None, if_value: _V | EllipsisType
-    ) -> Written[_V] | Pending[Written[_V]]: ...
-    def incr(
-        self, key: str, by: int, min: int | None, max: int | None
+    @overload
+    def write(
+        self, name: Literal["incr"], key: str, *args: object
     ) -> Counted[int] | Pending[Counted[int]]: ...
-    def incr_float(
-        self, key: str, by: float, min: float | None, max: float | None
+    @overload
+    def write(
+        self, name: Literal["incr_float"], key: str, *args: object
     ) -> Counted[float] | Pending[Counted[float]]: ...
-    def list_append(self, key: str, items: Iterable[_V]) -> Edited | Pending[Edited]: ...
-    def list_append_unique(self, key: str, items: Iterable[_V]) -> Edited | Pending[Edited]: ...
-    def list_remove(self, key: str, items: Iterable[_V]) -> Edited | Pending[Edited]: ...
-    def set_add(self, key: str, items: Iterable[_V]) -> Edited | Pending[Edited]: ...
-    def set_remove(self, key: str, items: Iterable[_V]) -> Edited | Pending[Edited]: ...
-    def touch(self, key: str, ttl: float | None) -> Written[_V] | Pending[Written[_V]]: ...
+    @overload
+    def write(
+        self,
+        name: Literal["list_append", "list_append_unique", "list_remove", "set_add", "set_remove"],
+        key: str,
+        *args: object,
+    ) -> Edited | Pending[Edited]: ...
     def clear(self) -> Written[_V] | Pending[Written[_V]]: ...
     def destroy(self) -> Written[_V] | Pending[Written[_V]]: ...
     def get_latest(self, key: str) -> Entry[_V] | Pending[Entry[_V] | None] | None: ...
@@ -102,47 +96,16 @@ class WatchCore(Generic[_V]):
     def take(self, max: int) -> list[Event[_V]] | Pending[None] | None: ...
     def close(self) -> None: ...
 
-@disjoint_base
+@final
 class TxnCore(Generic[_V]):
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def __new__(cls, map: MapCore[_V]) -> Self: ...
-    def _when(
+    def when(
         self, key: str, absent: bool, present: bool, revision: int | None, value: _V | EllipsisType
-    ) -> Self: ...
-    def otherwise(self) -> Self:
-        """From here on, operations are for the case that a condition does not hold."""
-
-    def set(self, key: str, value: _V, *, ttl: float | None = None) -> Self:
-        """Sets a key, for `ttl` seconds or for ever."""
-
-    def delete(self, key: str) -> Self:
-        """Deletes a key."""
-
-    def incr(self, key: str, by: int = 1, *, min: int | None = None, max: int | None = None) -> Self:
-        """Adds to an integer counter."""
-
-    def incr_float(self, key: str, by: float, *, min: float | None = None, max: float | None = None) -> Self:
-        """Adds to a floating-point counter."""
-
-    def list_append(self, key: str, items: Iterable[_V]) -> Self:
-        """Appends items to a list."""
-
-    def list_append_unique(self, key: str, items: Iterable[_V]) -> Self:
-        """Appends those items to a list that it does not hold yet."""
-
-    def list_remove(self, key: str, items: Iterable[_V]) -> Self:
-        """Removes every occurrence of the items from a list."""
-
-    def set_add(self, key: str, items: Iterable[_V]) -> Self:
-        """Adds members to a set."""
-
-    def set_remove(self, key: str, items: Iterable[_V]) -> Self:
-        """Removes members from a set."""
-
-    def touch(self, key: str, ttl: float | None) -> Self:
-        """Gives an entry a new time to live in seconds; `None`: for ever."""
-
-    def _commit(self) -> TxnDone | Pending[TxnDone]: ...
+    ) -> None: ...
+    def otherwise(self) -> None: ...
+    def add(self, name: str, key: str, *args: object) -> None: ...
+    def commit(self) -> TxnDone | Pending[TxnDone]: ...
 
 @disjoint_base
 class Reads(Generic[_V]):

@@ -141,7 +141,8 @@ class Map(Reads[V], Mapping[str, V]):
                 written = await leaders.set("shard-1", "you")
             assert written.previous == "me"
         """
-        answer = self._core.set(key, value, if_absent, if_present, if_revision, if_value, ttl)
+        when = (if_absent, if_present, if_revision, if_value)
+        answer = self._core.write("set", key, value, when, ttl)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def delete(
@@ -156,7 +157,8 @@ class Map(Reads[V], Mapping[str, V]):
 
         Errors: `ConflictError` if the condition does not hold: nothing has changed then; those of every write.
         """
-        answer = self._core.delete(key, if_present, if_revision, if_value)
+        when = (False, if_present, if_revision, if_value)
+        answer = self._core.write("delete", key, when)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def incr(
@@ -172,7 +174,7 @@ class Map(Reads[V], Mapping[str, V]):
             await hits.incr("home", 2)
             assert (await hits.incr("home", max=10)).value == hits["home"] == 3
         """
-        answer = self._core.incr(key, by, min, max)
+        answer = self._core.write("incr", key, by, min, max)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def incr_float(
@@ -184,7 +186,7 @@ class Map(Reads[V], Mapping[str, V]):
         Errors: `ConflictError` if the sum would leave the bounds or not be finite; `InvalidError` if `by` is not finite
         or the value is no number; those of every write.
         """
-        answer = self._core.incr_float(key, by, min, max)
+        answer = self._core.write("incr_float", key, by, min, max)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def list_append(self, key: str, items: Iterable[V]) -> Edited:
@@ -198,12 +200,12 @@ class Map(Reads[V], Mapping[str, V]):
             assert (await logs.list_append("today", ["done"])).len == 2
             assert logs.items_of("today") == ["begun", "done"]
         """
-        answer = self._core.list_append(key, items)
+        answer = self._core.write("list_append", key, items)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def list_append_unique(self, key: str, items: Iterable[V]) -> Edited:
         """As `list_append`, for those items that the list does not hold yet."""
-        answer = self._core.list_append_unique(key, items)
+        answer = self._core.write("list_append_unique", key, items)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def list_remove(self, key: str, items: Iterable[V]) -> Edited:
@@ -211,7 +213,7 @@ class Map(Reads[V], Mapping[str, V]):
 
         Errors: `InvalidError` if the value is no list; those of every write.
         """
-        answer = self._core.list_remove(key, items)
+        answer = self._core.write("list_remove", key, items)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def set_add(self, key: str, items: Iterable[V]) -> Edited:
@@ -219,7 +221,7 @@ class Map(Reads[V], Mapping[str, V]):
 
         Errors: `InvalidError` if the value is no set, or would outgrow `max_value`; those of every write.
         """
-        answer = self._core.set_add(key, items)
+        answer = self._core.write("set_add", key, items)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def set_remove(self, key: str, items: Iterable[V]) -> Edited:
@@ -227,7 +229,7 @@ class Map(Reads[V], Mapping[str, V]):
 
         Errors: `InvalidError` if the value is no set; those of every write.
         """
-        answer = self._core.set_remove(key, items)
+        answer = self._core.write("set_remove", key, items)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def touch(self, key: str, ttl: float | None) -> Written[V]:
@@ -235,7 +237,7 @@ class Map(Reads[V], Mapping[str, V]):
 
         Watchers get no event: the value is the same. Errors: those of every write.
         """
-        answer = self._core.touch(key, ttl)
+        answer = self._core.write("touch", key, ttl)
         return await wait(answer) if isinstance(answer, Pending) else answer
 
     async def clear(self) -> Written[V]:
