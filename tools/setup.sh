@@ -66,22 +66,19 @@ node_state() {
     if [ -f bindings-node/package-lock.json ]; then sha256sum bindings-node/package-lock.json; fi
 }
 
-# The lock file leaves out where packages were downloaded from: that is the business of each machine.
+# The lock file leaves out where packages were downloaded from: that is the business of each machine. `npm ci` takes
+# such a file for incomplete where a package has a variant for each platform, so `npm install` keeps to it instead.
 node_packages() {
-    local how=install
     if [ ! -f bindings-node/package.json ]; then
         say "node packages: skipped, there is no bindings-node/package.json yet"
         return
-    fi
-    if [ -f bindings-node/package-lock.json ]; then
-        how=ci
     fi
     if [ "$(cat bindings-node/node_modules/.ponos-setup 2>/dev/null)" = "$(node_state)" ]; then
         say "node packages: skipped, bindings-node/node_modules is as package.json says"
         return
     fi
-    say "node packages: npm $how in bindings-node"
-    (cd bindings-node && npm "$how" --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error)
+    say "node packages: npm install in bindings-node"
+    (cd bindings-node && npm install --no-save --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error)
     mkdir -p bindings-node/node_modules
     node_state >bindings-node/node_modules/.ponos-setup
 }
