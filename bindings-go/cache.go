@@ -3,6 +3,7 @@
 package ponos
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -19,19 +20,19 @@ type cache[T any] struct {
 type cached[T any] struct {
 	value T
 	seen  uint64         // what the stamp was before the value was read
-	stamp *atomic.Uint64 // memory of the core, which the handle keeps
-	on    *handle
+	stamp *atomic.Uint64 // memory of the core, which the map's handle keeps
 }
 
 func (c *cache[T]) get(key string) (T, bool) {
 	c.RLock()
 	found, ok := c.values[key]
 	c.RUnlock()
-	if ok && found.stamp.Load() == found.seen {
-		return found.value, true
+	ok = ok && found.stamp.Load() == found.seen
+	runtime.KeepAlive(c) // which is in the map that has the handle
+	if !ok {
+		found = cached[T]{}
 	}
-	var none T
-	return none, false
+	return found.value, ok
 }
 
 func (c *cache[T]) put(key string, value cached[T]) {

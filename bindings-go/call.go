@@ -16,6 +16,7 @@ import "C"
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -29,7 +30,7 @@ type call struct {
 	number uint64
 	done   chan struct{} // of capacity 1, so that delivering never waits
 	answer answer
-	room   [512]byte // for the answer, if it fits
+	room   [256]byte // for the answer, if it fits
 }
 
 // calls are all there ever were; those in flight are not in idle. Their number is that of the most in flight.
@@ -43,20 +44,27 @@ var calls struct {
 func takeCall() *call {
 	calls.Lock()
 	defer calls.Unlock()
-	if last := len(calls.idle) - 1; last >= 0 {
-		c := calls.idle[last]
-		calls.idle = calls.idle[:last]
-		return c
+	if len(calls.idle) == 0 {
+		moreCalls()
 	}
+	last := len(calls.idle) - 1
+	c := calls.idle[last]
+	calls.idle = calls.idle[:last]
+	return c
+}
+
+// moreCalls doubles how many there are. A delivery sees the old list or the new one, never a list being changed.
+func moreCalls() {
 	var all []*call
 	if now := calls.all.Load(); now != nil {
-		all = *now
+		all = slices.Clone(*now)
 	}
-	// The number 0 is for log records. A delivery sees an old list or a new one, never a list being changed.
-	c := &call{number: uint64(len(all)) + 1, done: make(chan struct{}, 1)}
-	all = append(all[:len(all):len(all)], c)
+	for range max(8, len(all)) {
+		// The number 0 is for log records.
+		c := &call{number: uint64(len(all)) + 1, done: make(chan struct{}, 1)}
+		all, calls.idle = append(all, c), append(calls.idle, c)
+	}
 	calls.all.Store(&all)
-	return c
 }
 
 func (c *call) put() {

@@ -66,7 +66,12 @@ type Event struct {
 }
 
 // Items are those of a list or set that was set, in order; nil otherwise.
-func (e Event) Items() [][]byte { return Entry{Value: e.Value, Shape: e.Shape}.Items() }
+func (e Event) Items() [][]byte {
+	if e.Kind != EventSet {
+		return nil
+	}
+	return Entry{Value: e.Value, Shape: e.Shape}.Items()
+}
 
 // readEvents reads a batch as bindings-core packs it.
 func readEvents(a *answer) []Event {

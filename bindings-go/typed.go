@@ -7,9 +7,9 @@ import (
 	"iter"
 )
 
-// TypedMap is a map whose values a codec encodes and decodes. What is not about values is as in [Map], which it has
-// inside: Delete, Incr, Len, Keys, Sync, Close and so on. Counters are decimal text, which the codec "json" reads as
-// numbers.
+// TypedMap is a map whose values a codec encodes and decodes. The rest is as in [Map], which it has inside: Delete, Incr,
+// Len, Keys, Prefix, Sync, Close and so on; where bytes of values come out of it, Decode reads them. Counters are decimal
+// text, which the codec "json" reads as numbers.
 //
 // A value that is read again unchanged is not decoded again: the same one is given, so one with pointers in it, such as a
 // slice or a map, must not be changed.
@@ -83,7 +83,7 @@ func (m *TypedMap[T]) Get(key string) (value T, ok bool, err error) {
 		return value, false, nil
 	}
 	if value, err = m.decode(entry); err == nil && entry.Expires.IsZero() {
-		m.cache.put(key, cached[T]{value, seen, stamp, m.handle})
+		m.cache.put(key, cached[T]{value, seen, stamp})
 	}
 	return value, true, err
 }
@@ -101,14 +101,19 @@ func (m *TypedMap[T]) decode(entry Entry) (value T, err error) {
 // Errors: [ErrInvalid] if the codec cannot read one. Cost: O(items), each is decoded.
 func (m *TypedMap[T]) ItemsOf(key string) ([]T, bool, error) {
 	items, ok := m.Map.ItemsOf(key)
+	values, err := m.decodeAll(items)
+	return values, ok, err
+}
+
+func (m *TypedMap[T]) decodeAll(items [][]byte) ([]T, error) {
 	values := make([]T, len(items))
 	for i, item := range items {
 		var err error
 		if values[i], err = m.Decode(item); err != nil {
-			return nil, ok, err
+			return nil, err
 		}
 	}
-	return values, ok, nil
+	return values, nil
 }
 
 // All yields every key with a plain value, and the value, in no order. As [Map.All]. Values that the codec cannot read
@@ -130,6 +135,34 @@ func (m *TypedMap[T]) GetLatest(ctx context.Context, key string) (value T, ok bo
 		value, err = m.decode(entry)
 	}
 	return value, ok, err
+}
+
+// TypedEvent is an [Event] of a typed map.
+type TypedEvent[T any] struct {
+	Event
+	// Value is the decoded value of a set, if it is a plain one.
+	Value T
+	// Items are the decoded items of a set, if it is a list or set.
+	Items []T
+}
+
+// Watch yields the changes of the keys that pass filter, as [Map.Watch], with values decoded. An event with a value that
+// the codec cannot read comes with an error, and the watch goes on.
+func (m *TypedMap[T]) Watch(ctx context.Context, filter Filter, options *WatchOptions) iter.Seq2[TypedEvent[T], error] {
+	changes := m.Map.Watch(ctx, filter, options)
+	return func(yield func(TypedEvent[T], error) bool) {
+		for event, err := range changes {
+			typed := TypedEvent[T]{Event: event}
+			if err == nil && event.Shape == ShapePlain {
+				typed.Value, err = m.Decode(event.Value)
+			} else if err == nil {
+				typed.Items, err = m.decodeAll(event.Items())
+			}
+			if !yield(typed, err) {
+				return
+			}
+		}
+	}
 }
 
 // Set sets key, as [Map.Set].

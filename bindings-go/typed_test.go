@@ -142,6 +142,25 @@ func TestAnUnchangedValueIsDecodedOnce(t *testing.T) {
 	equal(t, errors.Is(err, errOdd), true)
 }
 
+func TestEventsOfATypedMapAreDecoded(t *testing.T) {
+	decoded, ctx := 0, background(t, time.Minute)
+	m := ok(MapOf(ctx, open(t), "m", counting{&decoded}, nil))
+	changes := m.Watch(ctx, "", nil)
+	ok(m.Set(ctx, "k", 2))
+	ok(m.Set(ctx, "odd", 3))
+	ok(m.ListAppend(ctx, "l", 4, 6))
+	ok(m.Delete(ctx, "k"))
+	var seen []string
+	for change, err := range changes {
+		seen = append(seen, fmt.Sprint(change.Kind, change.Key, change.Value, change.Items, errors.Is(err, errOdd)))
+		if change.Kind == EventDelete {
+			equal(t, ok(m.Decode(change.Old)), 2)
+			break
+		}
+	}
+	equal(t, strings.Join(seen, " "), "synced0 [] false setk2 [] false setodd3 [] true setl0 [4 6] false deletek0 [] false")
+}
+
 func TestTheCacheHasALimit(t *testing.T) {
 	decoded := 0
 	m := ok(MapOf(t.Context(), open(t), "m", counting{&decoded}, nil))

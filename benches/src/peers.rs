@@ -26,6 +26,10 @@ pub fn all(root: &Path) -> Vec<Peer> {
     let script = write_script(&root);
     let (go, node) = (installed.join("go"), installed.join("node"));
     let package = "make package";
+    let programs = root.join("benches/bindings");
+    copy(&programs.join("map.mjs"), &node.join("bench-map.mjs"));
+    copy(&programs.join("go/main.go"), &go.join("bench-map/main.go"));
+    let program = |name: &str| programs.join(name).display().to_string();
     vec![
         Peer {
             name: "raw redis",
@@ -49,7 +53,7 @@ pub fn all(root: &Path) -> Vec<Peer> {
         Peer {
             name: "ponos python",
             program: installed.join("python/bin/python"),
-            arguments: vec![binding(&root, "python", "map.py"), "redis://127.0.0.1:{port}".to_owned()],
+            arguments: vec![program("map.py"), "redis://127.0.0.1:{port}".to_owned()],
             folder: installed.clone(),
             needs: (installed.join("python/bin/python"), package),
             environment: Vec::new(),
@@ -73,8 +77,12 @@ pub fn all(root: &Path) -> Vec<Peer> {
     ]
 }
 
-fn binding(root: &Path, language: &str, file: &str) -> String {
-    root.join(format!("bindings-{language}/bench/{file}")).display().to_string()
+/// Puts a program where its package is found: an import is looked for upwards from the file that has it.
+fn copy(from: &Path, to: &Path) {
+    if let Some(folder) = to.parent().filter(|folder| folder.parent().is_some_and(Path::exists)) {
+        // What is missing shows when the program is run.
+        drop(std::fs::create_dir_all(folder).and_then(|()| std::fs::copy(from, to)));
+    }
 }
 
 /// The arguments of `write.lua` for one plain set, after the number of its keys.

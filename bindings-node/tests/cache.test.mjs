@@ -131,6 +131,7 @@ test("a value is never stale after another thread's write has returned there", {
   const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
     workerData: turn,
   });
+  const ended = once(thread, "exit");
   await once(thread, "message");
   let stale = 0;
   for (let round = 1; round <= rounds; round++) {
@@ -138,6 +139,6 @@ test("a value is never stale after another thread's write has returned there", {
     while (Atomics.load(turn, 1) !== round) map.get("k");
     if (map.get("k") !== map.entry("k").value) stale++;
   }
-  await once(thread, "exit");
+  await ended;
   assert.equal(stale, 0);
 });

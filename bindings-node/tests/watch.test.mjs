@@ -1,8 +1,10 @@
 // Watchers as async iterators.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { Worker } from "node:worker_threads";
 import { json, open } from "@ponos/ponos";
 
 const client = await open("memory://watch");
@@ -223,16 +225,38 @@ test("a map that was destroyed and lives again is told as resynced", async () =>
   assert.ok(kinds.includes("clear") || kinds.includes("resynced"), kinds.join());
 });
 
+test("who hears of another thread's change reads it", { timeout: 60_000 }, async () => {
+  const map = await fresh();
+  const last = 50_000;
+  const script = `
+    import { json, open } from "${import.meta.resolve("@ponos/ponos")}";
+    const client = await open("memory://watch");
+    const map = await client.map("${map.name}", { codec: json() });
+    for (let count = 1; count <= ${last}; count++) await map.set("k", count);`;
+  const watcher = map.watch("k");
+  const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`));
+  const ended = once(thread, "exit");
+  let early = 0;
+  for await (const event of watcher) {
+    if (event.kind !== "set") continue;
+    if (!(map.entry("k")?.value >= event.value && map.get("k") >= event.value)) early++;
+    if (event.value === last) break;
+  }
+  await ended;
+  assert.equal(early, 0);
+});
+
 test("other work goes on beside a watcher that always has something", async () => {
   const map = await fresh();
   let stop = false;
   const writing = (async () => {
     while (!stop) await map.set("k", 1);
+    await map.set("k", "last");
   })();
   const timer = setTimeout(() => {
     stop = true;
   }, 20);
-  for await (const event of map.watch()) if (stop && event) break;
+  for await (const event of map.watch()) if (event.kind === "set" && event.value === "last") break;
   await writing;
   clearTimeout(timer);
 });

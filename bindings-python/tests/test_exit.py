@@ -105,6 +105,8 @@ def test_ctrl_c_ends_soon(loops):
         [sys.executable, "-c", BEGIN, "waits", loops],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A test run in the background has Ctrl-C ignored, and so would this program.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         text=True,
     )
     assert [process.stdout.readline(), process.stdout.readline()] == ["begun\n", "waiting\n"]

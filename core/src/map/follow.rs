@@ -162,7 +162,8 @@ impl Follower {
 
     /// Waits until the copy has reached `position`, or has gone on to a later generation.
     pub(super) async fn reached(&self, position: Position) {
-        if self.view.load().position >= position {
+        // Not the view: caches above the core are told after it is shown, and this after them.
+        if *self.progress.borrow() >= position {
             return;
         }
         let mut progress = self.progress.subscribe();
