@@ -72,3 +72,18 @@ async fn an_event_comes_after_its_change_is_shown() -> ponos::Result<()> {
     }
     writing.await.expect("the writer ends")
 }
+
+/// Waiting for a revision ends when the map is closed, not with the deadline.
+#[tokio::test]
+async fn closing_ends_waiting() -> ponos::Result<()> {
+    let client = Ponos::open("memory://waiting?timeout=60s").await?;
+    let map = client.map("m").await?;
+    map.set("k", "v").await?;
+    let waiter = map.clone();
+    let waiting = tokio::spawn(async move { waiter.wait_for(99).await });
+    tokio::task::yield_now().await;
+    map.close().await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("the wait ends");
+    assert_eq!(ended.expect("no panic").unwrap_err().kind(), ErrorKind::Closed);
+    Ok(())
+}

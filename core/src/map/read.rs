@@ -12,7 +12,7 @@ use super::shared::at_least;
 use super::snapshot::{Snapshot, View};
 use super::watch::{Channel, Watcher, present};
 use crate::engine::MapEngine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::event::{self, Event, Reason};
 use crate::model::filter::Filter;
 use crate::model::value::{Entry, Key, Position};
@@ -253,11 +253,17 @@ impl Map {
     }
 
     async fn wait(&self, operation: &'static str, position: Position) -> Result<u64> {
+        let mut status = self.shared.follower.watch_status();
         let reached = async {
-            self.shared.follower.reached(position).await;
-            Ok(self.revision())
+            tokio::select! {
+                () = self.shared.follower.reached(position) => Ok(self.revision()),
+                // The guard that this gives keeps a lock: it is let go at once.
+                () = async { drop(status.wait_for(|status| *status == Status::Closed).await) } => {
+                    Err(self.shared.closed())
+                }
+            }
         };
-        self.ask(operation, reached).await.map_err(|error: Error| error.at(operation, self.name()))
+        self.ask(operation, reached).await
     }
 }
 
