@@ -55,10 +55,16 @@ language() {
     fi
 }
 
+# All its programs are built: the driver for Rust is one of them.
+run_program() {
+    cargo build --release -p ponos-tests --bins
+    cargo run --release -p ponos-tests --bin "$1"
+}
+
 # together PROGRAM: runs one of the programs that drive all languages.
 together() {
     if has_program ponos-tests "$1"; then
-        stage "$1" cargo run --release -p ponos-tests --bin "$1"
+        stage "$1" run_program "$1"
     else
         skip "$1" "the workspace has no crate ponos-tests with this program yet"
     fi

@@ -48,7 +48,7 @@ async def gets(codec: object, value: object) -> float:
 
 
 async def main() -> None:
-    say("get", "ns_per_op", await gets(ponos.bytes, VALUE), codec="bytes")
+    say("get", "ns_per_op", await gets(ponos.raw, VALUE), codec="bytes")
     say("get", "ns_per_op", await gets(ponos.json, [1, 2, 3]), codec="json")
     say("set_memory", "ops_per_s", await sets("memory://bench-set"), callers=64)
     say("set", "ops_per_s", await sets(sys.argv[1]), callers=64)

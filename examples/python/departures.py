@@ -33,7 +33,8 @@ Totals = dict[str, dict[str, int]]
 def read_flights(folder: Path) -> list[Flight]:
     with open(folder / "flights-2001q1.csv", newline="") as file:
         return [
-            Flight(row["scheduled_departure"], int(row["delay_min"]), row["origin"]) for row in csv.DictReader(file)
+            Flight(row["scheduled_departure"], int(row["delay_min"]), row["origin"])
+            for row in csv.DictReader(file)
         ]
 
 
@@ -128,7 +129,9 @@ async def show(board: "ponos.Map[Any]", flights: list[Flight]) -> bool:
         print(f"\n{len(wrong)} airports differ from the file: {', '.join(wrong[:10])}")
         return False
     seconds = time.monotonic() - start
-    print(f"\nThe totals of all {len(expected)} airports are those of the file ({changes} changes in {seconds:.1f} s).")
+    print(
+        f"\nThe totals of all {len(expected)} airports are those of the file ({changes} changes in {seconds:.1f} s)."
+    )
     return True
 
 
