@@ -2,6 +2,8 @@
 
 package ponos
 
+import "unsafe"
+
 // EventKind is what happened.
 type EventKind string
 
@@ -83,22 +85,23 @@ func readEvents(a *answer) []Event {
 }
 
 func readEvent(a *answer) Event {
-	kind, detail, hasOld := a.byte(), a.byte(), a.byte() != 0
+	kind, detail, hasOld := a.byte(), a.byte(), a.flag()
 	a.take(1)
 	e := Event{Kind: eventKinds[kind], Coalesced: int(a.u32()), Revision: a.u64()}
 	key, value, old := int(a.u32()), int(a.u32()), int(a.u32())
 	a.take(4)
-	if key > 0 {
-		e.Key = string(a.take(key))
-	}
-	switch e.Kind {
-	case EventSet:
-		e.Shape, e.Value = shapes[detail], clone(a.take(value))
-	case EventResynced:
+	if e.Kind == EventResynced {
 		e.Reason, e.From, e.To = reasons[detail], Position{a.u64(), a.u64()}, Position{a.u64(), e.Revision}
+		return e
+	}
+	// One allocation for all three: nothing that the caller may change reaches the key.
+	all := clone(a.take(key + value + old))
+	e.Key = unsafe.String(unsafe.SliceData(all), key)
+	if e.Kind == EventSet {
+		e.Shape, e.Value = shapes[detail], all[key:key+value:key+value]
 	}
 	if hasOld {
-		e.Old = clone(a.take(old))
+		e.Old = all[key+value:]
 	}
 	return e
 }

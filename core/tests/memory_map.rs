@@ -87,3 +87,41 @@ async fn closing_ends_waiting() -> ponos::Result<()> {
     assert_eq!(ended.expect("no panic").unwrap_err().kind(), ErrorKind::Closed);
     Ok(())
 }
+
+/// What is checked of a single call is checked of the same operation in a transaction.
+#[tokio::test]
+async fn the_parts_of_a_transaction_are_checked() -> ponos::Result<()> {
+    use ponos::{Condition, Op};
+    let client = Ponos::open("memory://parts").await?;
+    let map = client.map("m").await?;
+    let bad = [
+        Op::Set { value: "v".into(), ttl: Some(0), when: Condition::Always },
+        Op::Touch { ttl: Some(u64::MAX) },
+        Op::Incr { by: 1, min: 2, max: 1 },
+        Op::IncrFloat { by: f64::NAN, min: 0.0, max: 1.0 },
+        Op::IncrFloat { by: 1.0, min: f64::NAN, max: 1.0 },
+    ];
+    for op in bad {
+        let error = map.txn().set("a", "1").op("k", op.clone()).commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{op:?}");
+    }
+    assert!(map.is_empty());
+    Ok(())
+}
+
+/// Waiting for a revision of a map that nobody has written yet waits for that revision, not for the first.
+#[tokio::test]
+async fn waiting_for_a_map_to_begin_waits_for_the_revision() -> ponos::Result<()> {
+    let client = Ponos::open("memory://beginning").await?;
+    let map = client.map("m").await?;
+    let waiter = map.clone();
+    let waiting = tokio::spawn(async move { waiter.wait_for(3).await });
+    tokio::task::yield_now().await;
+    for _ in 0..3 {
+        map.set("k", "v").await?;
+        tokio::task::yield_now().await;
+    }
+    let reached = tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it is reached");
+    assert_eq!(reached.expect("no panic")?, 3);
+    Ok(())
+}

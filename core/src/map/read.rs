@@ -186,11 +186,11 @@ impl Map {
     ///
     /// *Errors*: `Closed`, `Timeout`. *Cost*: none, if it is reached already.
     pub async fn wait_for(&self, revision: u64) -> Result<u64> {
-        let wanted = at_least(self.position(), revision);
-        if wanted.generation == 0 && revision > 0 {
-            return self.wait("map.wait_for", Position { generation: 1, revision: 0 }).await;
+        if self.position().generation == 0 && revision > 0 {
+            // Nobody has written yet: the life that the revision is of begins with the first write.
+            self.wait("map.wait_for", Position { generation: 1, revision: 0 }).await?;
         }
-        self.wait("map.wait_for", wanted).await
+        self.wait("map.wait_for", at_least(self.position(), revision)).await
     }
 
     /// The changes from now on; `filter` is a key, a glob such as `btc*`, or a [`Filter`].

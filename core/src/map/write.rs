@@ -1,5 +1,6 @@
 //! Writing to a map: each method becomes one [`Op`] that the engine applies atomically.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ const MAX_KEY: usize = 64 << 10;
 /// The most conditions and operations of one transaction.
 const MAX_TXN: usize = 1_000;
 /// The longest time to live: 100 years.
-const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+const MAX_TTL_MS: u64 = 100 * 365 * 24 * 3_600_000;
 
 /// What a write did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Map {
     /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn set_with(&self, key: &str, value: impl Into<Bytes>, options: SetOptions) -> Result<Written> {
-        let op = Op::Set { value: value.into(), ttl: ttl_ms("map.set", options.ttl)?, when: options.when };
+        let op = Op::Set { value: value.into(), ttl: options.ttl.map(millis), when: options.when };
         self.one("map.set", key, op).await.map(written)
     }
 
@@ -143,10 +144,6 @@ impl Map {
     /// *Errors*: `Conflict` if the sum would leave them: nothing has changed then.
     pub async fn incr_with(&self, key: &str, by: i64, options: IncrOptions) -> Result<Counted<i64>> {
         let IncrOptions { min, max } = options;
-        if min > max {
-            let message = format!("the bounds are empty: min={min} is above max={max}");
-            return Err(Error::invalid(message).at("map.incr", self.name()));
-        }
         let done = self.one("map.incr", key, Op::Incr { by, min, max }).await?;
         self.counted("map.incr", done, number::parse_i64)
     }
@@ -169,11 +166,6 @@ impl Map {
         options: IncrFloatOptions,
     ) -> Result<Counted<f64>> {
         let IncrFloatOptions { min, max } = options;
-        let sound = by.is_finite() && min <= max;
-        if !sound {
-            let message = format!("by={by} must be finite, and min={min} not above max={max}");
-            return Err(Error::invalid(message).at("map.incr_float", self.name()));
-        }
         let done = self.one("map.incr_float", key, Op::IncrFloat { by, min, max }).await?;
         self.counted("map.incr_float", done, number::parse_f64)
     }
@@ -214,7 +206,7 @@ impl Map {
     /// Gives an entry a new time to live from now on, or none; if the key is absent nothing changes. Watchers
     /// get no event: the value is the same.
     pub async fn touch(&self, key: &str, ttl: Option<Duration>) -> Result<Written> {
-        let op = Op::Touch { ttl: ttl_ms("map.touch", ttl)? };
+        let op = Op::Touch { ttl: ttl.map(millis) };
         self.one("map.touch", key, op).await.map(written)
     }
 
@@ -293,6 +285,21 @@ impl Map {
 
     fn valid_op(&self, key: &str, op: &Op) -> Result<()> {
         let size = match op {
+            Op::Set { ttl: Some(ttl), .. } | Op::Touch { ttl: Some(ttl) }
+                if !(1..=MAX_TTL_MS).contains(ttl) =>
+            {
+                let message = format!("the time to live is {ttl} ms and must be from 1 ms to 100 years");
+                return Err(Error::invalid(message));
+            }
+            Op::Incr { min, max, .. } if min > max => {
+                return Err(Error::invalid(format!("the bounds are empty: min={min} is above max={max}")));
+            }
+            Op::IncrFloat { by, min, max }
+                if !by.is_finite() || min.partial_cmp(max).is_none_or(Ordering::is_gt) =>
+            {
+                let message = format!("by={by} must be finite, and min={min} not above max={max}");
+                return Err(Error::invalid(message));
+            }
             Op::Set { value, .. } => value.len(),
             Op::Add { items, .. } | Op::Remove { items, .. } => {
                 if items.is_empty() {
@@ -409,11 +416,7 @@ pub(super) fn valid_key(key: &str) -> Result<Key> {
     }
 }
 
-fn ttl_ms(operation: &'static str, ttl: Option<Duration>) -> Result<Option<u64>> {
-    let Some(ttl) = ttl else { return Ok(None) };
-    if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
-        let message = format!("the time to live is {ttl:?} and must be from 1 ms to 100 years");
-        return Err(Error::invalid(message).at(operation, ""));
-    }
-    Ok(u64::try_from(ttl.as_millis()).ok())
+/// Whole milliseconds; a shorter time is none, which the check of the operation refuses.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

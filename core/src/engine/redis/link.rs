@@ -230,7 +230,7 @@ impl Link {
         };
         match time::within(time::now() + GRACE, "connecting", settled).await {
             Ok(State::Up(connection)) => Ok(connection),
-            Ok(State::Down(why)) => Err(Error::unavailable(format!("{} is out of reach: {why}", self.name))),
+            Ok(State::Down(why)) => Err(Error::unavailable(format!("out of reach: {why}"))),
             Ok(State::Closed) => Err(Error::closed("the client is closed")),
             Ok(State::Lost) | Err(_) => Err(self.not_yet()),
         }
@@ -340,7 +340,7 @@ impl Link {
                 Ok(connection) => return connection,
                 Err(error) => {
                     tracing::debug!(server = self.name, %error, "cannot connect yet");
-                    self.state(role).send_replace(State::Down(error.to_string().into()));
+                    self.state(role).send_replace(State::Down(error.message().into()));
                 }
             }
             time::sleep(time::jitter(pause)).await;
