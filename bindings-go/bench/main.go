@@ -102,17 +102,9 @@ func watch(m *ponos.Map) {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	changes := m.WatchBatches(ctx, "", nil)
-	var group sync.WaitGroup
-	for g := range 64 {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for i := g; i < events; i += 64 {
-				must(m.Set(ctx, keys[i%1_000], value))
-			}
-		}()
+	for i := range events {
+		must(m.Set(ctx, keys[i%1_000], value))
 	}
-	group.Wait()
 	begin, seen := time.Now(), 0
 	for batch, err := range changes {
 		if err != nil {

@@ -152,8 +152,7 @@ impl Task {
             self.follower.ask(Need::Rejoin(cause));
         }
         let snapshot = loaded?;
-        let nothing = snapshot.entries.is_empty() && self.follower.view().entries.is_empty();
-        self.follower.install(snapshot, (!nothing).then(|| cause.reason()));
+        self.follower.install(snapshot, Some(cause.reason()));
         // What was said while the map was loaded went unheard: read it from the log.
         self.follower.ask(Need::Repair);
         Ok(())
