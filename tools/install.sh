@@ -27,15 +27,17 @@ install_node() {
 # A module in an empty folder, with a module cache of its own so that nothing of an earlier build is seen.
 # Whoever runs Go in it sets GOENV to the file written here.
 install_go() {
-    local proxies name
+    local proxies name cache
     proxies="file://$packages/goproxy,$(go env GOPROXY)"
     name=$(cd "$packages/goproxy" && find . -name '*.mod' -exec awk '$1 == "module" { print $2 }' {} +)
+    # Go remembers the files of a module by its path, also over a new installation: each build has its own.
+    cache=$installed/go/modcache-$(find "$packages/goproxy" -name '*.zip' -exec sha256sum {} + | cut -c1-12)
     mkdir "$installed/go"
     cd "$installed/go"
     cat >goenv <<END
 GOPROXY=$proxies
 GONOSUMDB=$name
-GOMODCACHE=$installed/go/modcache
+GOMODCACHE=$cache
 GOFLAGS=-mod=mod -modcacherw
 GOTOOLCHAIN=local
 END

@@ -2,7 +2,6 @@
 //! played every part.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ponos_test_support::RedisServer;
@@ -13,7 +12,8 @@ use ponos_tests::scenario;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let root = PathBuf::from(std::env::var("PONOS_ROOT").unwrap_or_else(|_| ".".to_owned()));
+    let root = std::env::var("PONOS_ROOT").unwrap_or_else(|_| ".".to_owned());
+    let root = std::fs::canonicalize(root).expect("PONOS_ROOT is a folder");
     let server = RedisServer::start();
     let mut report = Report::default();
     for file in scenario::read(&root.join("tests/cross")) {

@@ -1,7 +1,7 @@
 //! Runs every scenario of tests/spec in each language on each engine: `scenarios [language…] [file…]`.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use ponos_test_support::RedisServer;
@@ -13,7 +13,8 @@ use ponos_tests::scenario::{self, File, Scenario};
 #[tokio::main]
 async fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let root = PathBuf::from(std::env::var("PONOS_ROOT").unwrap_or_else(|_| ".".to_owned()));
+    let root = std::env::var("PONOS_ROOT").unwrap_or_else(|_| ".".to_owned());
+    let root = std::fs::canonicalize(root).expect("PONOS_ROOT is a folder");
     let languages = Language::ALL.into_iter().filter(|language| {
         let named = |name: &String| Language::ALL.iter().any(|other| other.name() == name);
         !wanted.iter().any(named) || wanted.iter().any(|name| name == language.name())
