@@ -105,14 +105,15 @@ impl<F: FnOnce(Result<Answer>)> Drop for Completion<F> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::mpsc;
 
     use super::*;
     use crate::surface::MapCall;
     use ponos::{Map, MapOptions, SetOptions};
 
-    fn map(name: &str) -> Map {
+    /// A map on an engine of its own.
+    pub(crate) fn map(name: &str) -> Map {
         let url = format!("memory://{name}");
         let Ok(Answer::Client(client)) = block_on(Call::Open { url }) else { panic!("open") };
         let open = Call::OpenMap { client, name: "m".into(), options: MapOptions::default() };

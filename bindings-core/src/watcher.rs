@@ -78,17 +78,10 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::submit::tests::map;
     use crate::submit::{Submitted, block_on, submit};
     use crate::surface::{Answer, Call, MapCall};
-    use ponos::{Map, MapOptions, SetOptions};
-
-    fn map(name: &str) -> Map {
-        let url = format!("memory://{name}");
-        let Ok(Answer::Client(client)) = block_on(Call::Open { url }) else { panic!("open") };
-        let open = Call::OpenMap { client, name: "m".into(), options: MapOptions::default() };
-        let Ok(Answer::Map(map)) = block_on(open) else { panic!("map") };
-        map
-    }
+    use ponos::{Map, SetOptions};
 
     fn set(map: &Map, key: &str) {
         let call = MapCall::Set { key: key.into(), value: "v".into(), options: SetOptions::default() };
