@@ -383,6 +383,11 @@ impl Sink for Follower {
         }
     }
 
+    fn knows(&self, first: Position, id: OpId, count: u64) -> bool {
+        let live = self.live.lock();
+        !live.paused && live.replica.has(first, id, count)
+    }
+
     fn lost(&self) {
         self.set_status(Status::Stale { since: time::wall_ms() });
     }

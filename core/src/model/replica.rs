@@ -130,6 +130,14 @@ impl Replica {
         Some(self.recent[at] == id)
     }
 
+    /// Whether it has applied the `count` changes that begin with `first`, made by `id`.
+    #[must_use]
+    pub fn has(&self, first: Position, id: OpId, count: u64) -> bool {
+        first.generation == self.position.generation
+            && first.revision.saturating_add(count) <= self.position.revision.saturating_add(1)
+            && self.made_by(first.revision, id) == Some(true)
+    }
+
     /// Compares with the engine's newest position, asked for when this replica was at `before`: it may have
     /// gone on since, but the engine cannot have been behind it then.
     #[must_use]

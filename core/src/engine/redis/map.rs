@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redis::Value;
 
-use super::codec;
+use super::codec::{self, Stored};
 use super::commit::{Commit, Keys};
 use super::link::Link;
 use crate::engine::{MapEngine, Page, Reply, Request, Tip, Verdict};
@@ -46,17 +46,30 @@ impl RedisMap {
         }
     }
 
-    /// An entry with its tail, if it has one.
-    async fn whole(&self, key: &[u8]) -> Result<Option<Entry>> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(&self.keys().hash).arg(key).arg(codec::tail_name(key));
-        let Value::Array(parts) = self.link.call(command).await? else { return Err(strange()) };
-        let mut parts = parts.into_iter().map(|part| match part {
-            Value::BulkString(bytes) => Some(Bytes::from(bytes)),
-            _ => None,
-        });
-        let (entry, tail) = (parts.next().flatten(), parts.next().flatten());
-        entry.map(|entry| codec::decode_whole(&entry, tail.as_ref())).transpose().map(Option::flatten)
+    /// An entry with its segments, if it has any; `expected` is how many it had a moment ago.
+    async fn whole(&self, key: &[u8], mut expected: u32) -> Result<Option<Entry>> {
+        loop {
+            let mut command = redis::cmd("HMGET");
+            command.arg(&self.keys().hash).arg(key);
+            for number in 1..=expected {
+                command.arg(codec::segment_name(key, number));
+            }
+            let Value::Array(fields) = self.link.call(command).await? else { return Err(strange()) };
+            let mut fields = fields.into_iter().map_while(|field| match field {
+                Value::BulkString(bytes) => Some(Bytes::from(bytes)),
+                _ => None,
+            });
+            let Some(stored) = fields.next() else { return Ok(None) };
+            match codec::decode_entry(&stored)? {
+                Stored::Whole(entry) => return Ok(Some(entry)),
+                Stored::Long(entry, count) if count <= expected => {
+                    let value: Vec<Bytes> = fields.take(count as usize).collect();
+                    return Ok(Some(Entry { value: value.concat().into(), ..entry }));
+                }
+                // It has grown; a few more than it has, for what is appended meanwhile.
+                Stored::Long(_, count) => expected = count.saturating_add(4),
+            }
+        }
     }
 
     async fn scan_page(&self, cursor: u64) -> Result<Page> {
@@ -77,9 +90,9 @@ impl RedisMap {
         {
             if codec::is_key(&key) {
                 let entry = match codec::decode_entry(&entry.into())? {
-                    Some(entry) => Some(entry),
-                    // A list and its tail belong to one moment: that of this read.
-                    None => self.whole(&key).await?,
+                    Stored::Whole(entry) => Some(entry),
+                    // A list and its segments belong to one moment: that of this read.
+                    Stored::Long(_, count) => self.whole(&key, count).await?,
                 };
                 let key = codec::key(&key)?;
                 page.entries.extend(entry.map(|entry| (key, entry)));
@@ -124,7 +137,7 @@ impl MapEngine for RedisMap {
 
     fn read(&self, key: Key) -> Reply<'_, Option<Entry>> {
         Box::pin(async move {
-            let entry = self.whole(key.as_bytes()).await?;
+            let entry = self.whole(key.as_bytes(), 0).await?;
             Ok(entry.filter(|entry| entry.alive(self.link.now())))
         })
     }

@@ -14,10 +14,27 @@ pub(super) struct Script {
 }
 
 /// Applies writes.
-pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| {
-    let ops = [include_str!("lua/number.lua"), include_str!("lua/items.lua"), include_str!("lua/ops.lua")];
-    Script::new(include_str!("lua/write.lua").replace("--OPS", &ops.join("\n")))
-});
+pub(super) static WRITE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(whole(include_str!("lua/write.lua"))));
+
+/// Sets keys, whatever they hold.
+pub(super) static SET: LazyLock<Script> = LazyLock::new(|| Script::new(whole(include_str!("lua/set.lua"))));
+
+/// What the scripts have in common, and the parts of the long one, by the lines that they stand for.
+const PARTS: &[(&str, &str)] = &[
+    ("--BEGIN\n", include_str!("lua/begin.lua")),
+    ("--LOG\n", include_str!("lua/log.lua")),
+    ("--STATE\n", include_str!("lua/state.lua")),
+    ("--OPS\n", include_str!("lua/ops.lua")),
+    ("--NUMBERS\n", include_str!("lua/number.lua")),
+    ("--ITEMS\n", include_str!("lua/items.lua")),
+    ("--TXN\n", include_str!("lua/txn.lua")),
+    ("--RETRY\n", include_str!("lua/retry.lua")),
+];
+
+fn whole(script: &str) -> String {
+    PARTS.iter().fold(script.to_owned(), |script, (line, part)| script.replace(line, part))
+}
 
 /// Removes a map.
 pub(super) static DESTROY: LazyLock<Script> =
