@@ -70,8 +70,8 @@ impl Cause {
 /// What a write in flight wants to know of its change.
 #[derive(Debug, Default)]
 pub(super) struct Captured {
-    pub(super) before: Option<Entry>,
-    pub(super) after: Option<Entry>,
+    pub(super) before: Option<Arc<Entry>>,
+    pub(super) after: Option<Arc<Entry>>,
 }
 
 /// The copy, as its readers, its writers, its task and its engine share it.
@@ -301,7 +301,8 @@ impl Live {
                 (self.writes.get_mut(&change.id.seq), &change.effects[..])
             {
                 let (value, revision) = (value.clone(), change.revision);
-                captured.after = Some(Entry { value, revision, deadline: *deadline, shape: *shape });
+                let entry = Entry { value, revision, deadline: *deadline, shape: *shape };
+                captured.after = Some(Arc::new(entry));
             }
         }
     }
@@ -330,7 +331,7 @@ impl Live {
                 order.insert(key.clone());
             }
         }
-        let deadline = |entry: &Option<Entry>| entry.as_ref()?.deadline.map(|deadline| deadline.get());
+        let deadline = |entry: &Option<Arc<Entry>>| entry.as_ref()?.deadline.map(|deadline| deadline.get());
         let (was, is) = (deadline(old), deadline(new));
         if was != is {
             was.map(|deadline| self.deadlines.remove(&(deadline, key.clone())));
@@ -349,20 +350,25 @@ impl Sink for Follower {
     fn batch(&self, batch: &Batch, source: Source) {
         let mut guard = self.live.lock();
         let live = &mut *guard;
-        live.capture_values(batch, self.writer);
         if live.paused {
-            return;
+            return live.capture_values(batch, self.writer);
         }
         let mut applied = std::mem::take(&mut live.scratch);
         let mut need = Need::Nothing;
+        let mut all = true;
         for change in &batch.changes {
-            match live.replica.offer(batch.generation, batch.at, change, source, &mut applied) {
+            let step = live.replica.offer(batch.generation, batch.at, change, source, &mut applied);
+            all &= step == Step::Applied;
+            match step {
                 Step::Applied | Step::Duplicate => {}
                 Step::Early => live.early_since = live.early_since.or_else(|| Some(time::now())),
                 Step::Hole => need = need.max(Need::Repair),
                 Step::Forked => need = need.max(Need::Rejoin(Cause::Forked)),
                 Step::NewGeneration => need = need.max(Need::Rejoin(Cause::NewGeneration)),
             }
+        }
+        if !all {
+            live.capture_values(batch, self.writer);
         }
         if !applied.is_empty() {
             applied.iter().for_each(|effect| live.note(effect, self.writer));

@@ -1,6 +1,7 @@
 //! Writing to a map: each method becomes one [`Op`] that the engine applies atomically.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -263,7 +264,7 @@ impl Map {
         let done = self.one(operation, key, op).await?;
         let captured = match done.changed {
             true => done.captured.after,
-            false => self.entry(key),
+            false => self.entry(key).map(Arc::new),
         };
         let len = captured.map_or(0, |entry| items::count(&entry.value));
         Ok(Edited { revision: done.revision, changed: done.changed, len })
@@ -399,7 +400,7 @@ impl TxnBuilder {
 }
 
 fn written(done: Done) -> Written {
-    let previous = done.captured.before.map(|entry| entry.value);
+    let previous = done.captured.before.map(|entry| entry.value.clone());
     Written { revision: done.revision, changed: done.changed, previous }
 }
 

@@ -165,7 +165,7 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
             if expired.is_some() {
                 emit(Event::Expire { key: key.clone(), old: expired, revision, coalesced: 1 });
             }
-            emit(set(key, new.as_ref(), replaced, revision));
+            emit(set(key, new.as_deref(), replaced, revision));
         }
     }
 }

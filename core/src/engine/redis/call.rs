@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use redis::Value;
 
-use super::codec::{self, Args};
+use super::args::Args;
+use super::codec;
 use super::script::{DESTROY, SET, Script, WRITE};
 use crate::engine::{Request, Verdict};
 use crate::error::{Error, Result};
@@ -45,8 +46,11 @@ impl Call {
     pub(super) fn new<'a>(requests: impl Iterator<Item = &'a Request> + Clone, head: &Args) -> Self {
         let first = requests.clone().next();
         if let Some(Request { write: Write::Destroy, id, retry_after }) = first {
-            let mut args = vec![head[0].clone(), codec::encode_id(*id).to_vec()];
-            args.extend(retry_after.map(|after| after.generation.to_string().into_bytes()));
+            let mut args = head.clone();
+            args.push(codec::encode_id(*id));
+            if let Some(after) = retry_after {
+                args.push_number(after.generation);
+            }
             return Self { form: Form::Destroy, args };
         }
         let mut args = head.clone();
@@ -54,21 +58,27 @@ impl Call {
             requests.for_each(|request| codec::encode_set(request, &mut args));
             return Self { form: Form::Sets, args };
         }
-        args.push(requests.clone().count().to_string().into_bytes());
+        args.push_number(requests.clone().count());
         requests.for_each(|request| codec::encode_request(request, &mut args));
         Self { form: Form::Writes, args }
     }
 
-    pub(super) fn script(&self) -> &'static Script {
+    /// The command, for a server that knows the script.
+    pub(super) fn command(&self, keys: [&[u8]; 2]) -> Vec<u8> {
+        self.script().call(keys).command(&self.args)
+    }
+
+    /// The command that brings the script's text, for a server that does not know it.
+    pub(super) fn introduction(&self, keys: [&[u8]; 2]) -> Vec<u8> {
+        self.script().introduce(keys).command(&self.args)
+    }
+
+    fn script(&self) -> &'static Script {
         match self.form {
             Form::Sets => &SET,
             Form::Writes => &WRITE,
             Form::Destroy => &DESTROY,
         }
-    }
-
-    pub(super) const fn args(&self) -> &Args {
-        &self.args
     }
 
     /// What the answer says of the writes that the call was made for.

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::args::Args;
 use crate::engine::{Request, Tip};
 use crate::error::{Error, Result};
 use crate::model::change::{Batch, Change, Effect};
@@ -15,20 +16,17 @@ use crate::model::op::{Condition, Op};
 use crate::model::txn::{Txn, Write};
 use crate::model::value::{Deadline, Entry, Key, OpId, Position, Shape};
 
-/// Arguments of a script call.
-pub(super) type Args = Vec<Vec<u8>>;
-
 /// Adds a write to the arguments of `write.lua`.
 pub(super) fn encode_request(request: &Request, args: &mut Args) {
     let id = encode_id(request.id);
-    let retry = request.retry_after;
-    let head = |code: u8| [&[code][..], &id].concat();
-    if let Some(after) = retry {
-        args.push(head(b'r'));
-        args.extend([text(after.generation), text(after.revision)]);
+    if let Some(after) = request.retry_after {
+        args.push_parts(&[b"r", &id]);
+        args.push_number(after.generation);
+        args.push_number(after.revision);
     }
-    let begin = |code: u8, args: &mut Args| {
-        args.push(if retry.is_some() { vec![code] } else { head(code) });
+    let begin = |code: u8, args: &mut Args| match request.retry_after {
+        Some(_) => args.push([code]),
+        None => args.push_parts(&[&[code], &id]),
     };
     match &request.write {
         Write::One { key, op } => {
@@ -58,20 +56,13 @@ pub(super) fn plain_set(request: &Request) -> Option<(&Key, &Bytes)> {
 /// Adds such a write to the arguments of `set.lua`: the key, and its change in two parts.
 pub(super) fn encode_set(request: &Request, args: &mut Args) {
     let Some((key, value)) = plain_set(request) else { return };
-    let (key, length) =
-        (key.as_bytes(), |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes());
-    let mut front = Vec::with_capacity(key.len() + 32);
-    front.extend(length(CHANGE + PUT + key.len() + value.len()));
-    front.extend(encode_id(request.id));
-    front.extend([1, 0, 1, b'P']);
-    front.extend(length(key.len()));
-    front.extend(key);
-    front.extend(length(value.len()));
-    let mut rest = Vec::with_capacity(value.len() + 9);
-    rest.extend([0; 8]);
-    rest.push(Shape::Plain as u8);
-    rest.extend(&value[..]);
-    args.extend([key.to_vec(), front, rest]);
+    let key = key.as_bytes();
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let change = length(CHANGE + PUT + key.len() + value.len());
+    args.push(key);
+    let id = encode_id(request.id);
+    args.push_parts(&[&change, &id, &[1, 0, 1, b'P'], &length(key.len()), key, &length(value.len())]);
+    args.push_parts(&[&[0; 8], &[Shape::Plain as u8], value]);
 }
 
 /// What a change takes beside its effects and its length.
@@ -82,10 +73,6 @@ const PUT: usize = 18;
 /// The id as the scripts keep it.
 pub(super) fn encode_id(id: OpId) -> [u8; 16] {
     (u128::from(id.writer) << 64 | u128::from(id.seq)).to_be_bytes()
-}
-
-fn text(number: impl ToString) -> Vec<u8> {
-    number.to_string().into_bytes()
 }
 
 fn code(op: &Op) -> u8 {
@@ -102,50 +89,62 @@ fn code(op: &Op) -> u8 {
 }
 
 fn encode_op(key: &Key, op: &Op, args: &mut Args) {
-    let ttl_text = |ttl: &Option<u64>| ttl.map(text).unwrap_or_default();
-    let bound = |bound: f64| if bound.is_finite() { text(number::format_f64(bound)) } else { Vec::new() };
-    args.push(key.as_bytes().to_vec());
+    args.push(key.as_bytes());
     match op {
         Op::Set { value, ttl, when } => {
-            args.extend([value.to_vec(), ttl_text(ttl)]);
+            args.push(value);
+            encode_ttl(*ttl, args);
             encode_condition(when, args);
         }
         Op::Delete { when } => encode_condition(when, args),
-        Op::Incr { by, min, max } => args.extend([text(by), text(min), text(max)]),
+        Op::Incr { by, min, max } => [by, min, max].into_iter().for_each(|number| args.push_number(number)),
         Op::IncrFloat { by, min, max } => {
-            args.extend([text(number::format_f64(*by)), bound(*min), bound(*max)]);
+            args.push(number::format_f64(*by));
+            for bound in [min, max] {
+                args.push(if bound.is_finite() { number::format_f64(*bound) } else { String::new() });
+            }
         }
         Op::Add { shape, unique, items } => {
-            let unique = *unique || *shape == Shape::Set;
-            args.extend([text(*shape as u8), text(u8::from(unique)), items::join(items).to_vec()]);
+            args.push_number(*shape as u8);
+            args.push_number(u8::from(*unique || *shape == Shape::Set));
+            args.push(items::join(items));
         }
-        Op::Remove { shape, items } => args.extend([text(*shape as u8), items::join(items).to_vec()]),
-        Op::Touch { ttl } => args.push(ttl_text(ttl)),
+        Op::Remove { shape, items } => {
+            args.push_number(*shape as u8);
+            args.push(items::join(items));
+        }
+        Op::Touch { ttl } => encode_ttl(*ttl, args),
         Op::Expire => {}
     }
 }
 
+fn encode_ttl(ttl: Option<u64>, args: &mut Args) {
+    args.push(ttl.map(|ttl| ttl.to_string()).unwrap_or_default());
+}
+
 fn encode_condition(when: &Condition, args: &mut Args) {
-    let (code, argument): (&[u8], Vec<u8>) = match when {
-        Condition::Always => (b"", Vec::new()),
-        Condition::Absent => (b"A", Vec::new()),
-        Condition::Present => (b"P", Vec::new()),
-        Condition::Revision(revision) => (b"R", text(revision)),
-        Condition::Value(value) => (b"V", value.to_vec()),
-    };
-    args.extend([code.to_vec(), argument]);
+    match when {
+        Condition::Always => [&b""[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Absent => [&b"A"[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Present => [&b"P"[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Revision(revision) => {
+            args.push("R");
+            args.push_number(revision);
+        }
+        Condition::Value(value) => [&b"V"[..], value].into_iter().for_each(|part| args.push(part)),
+    }
 }
 
 fn encode_txn(txn: &Txn, args: &mut Args) {
-    args.push(text(txn.compare.len()));
+    args.push_number(txn.compare.len());
     for (key, condition) in &txn.compare {
-        args.push(key.as_bytes().to_vec());
+        args.push(key.as_bytes());
         encode_condition(condition, args);
     }
     for branch in [&txn.then, &txn.otherwise] {
-        args.push(text(branch.len()));
+        args.push_number(branch.len());
         for (key, op) in branch {
-            args.push(vec![code(op)]);
+            args.push([code(op)]);
             encode_op(key, op, args);
         }
     }

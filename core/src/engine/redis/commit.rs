@@ -1,17 +1,17 @@
 //! Group commit: writes to one map that meet on their way share a call, a message and a log entry.
 //!
-//! A write that finds no call under way is sent at once. Beside one a second departs when half as many writes wait
+//! A write that finds no call under way is sent at once. Beside one a second departs when as many writes wait
 //! as the first carries; all others wait for the next to return. There is no timer: under load batches grow by
 //! themselves, and one caller never waits for another.
 
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use redis::{Cmd, Value};
+use redis::Value;
 use tokio::sync::oneshot;
 
+use super::args::Args;
 use super::call::Call;
-use super::codec::Args;
 use super::link::Link;
 use super::script;
 use crate::engine::{MapId, Request, Sink, Source, Verdict};
@@ -75,9 +75,12 @@ impl Commit {
         log_len: u64,
         max_value: usize,
     ) -> Arc<Self> {
-        let numbers = [log_len.to_string(), LOG_BYTES.to_string(), max_value.to_string()];
-        let [log_len, log_bytes, max_value] = numbers.map(String::into_bytes);
-        let head = vec![keys.channel.clone(), codec.as_bytes().to_vec(), log_len, log_bytes, max_value];
+        let mut head = Args::default();
+        head.push(&keys.channel);
+        head.push(codec);
+        head.push_number(log_len);
+        head.push_number(LOG_BYTES);
+        head.push_number(max_value);
         Arc::new(Self { link, sink, keys, head, queue: Mutex::default() })
     }
 
@@ -108,16 +111,16 @@ impl Commit {
     fn send(self: &Arc<Self>, batch: Vec<Waiting>) {
         if !batch.is_empty() {
             let call = Call::new(batch.iter().map(|waiting| &waiting.request), &self.head);
-            let command = call.script().call(&self.names(), call.args());
-            self.transmit(command, Flight { batch, call, introduced: false });
+            let command = call.command(self.names());
+            self.transmit(&command, Flight { batch, call, introduced: false });
         }
     }
 
-    fn transmit(self: &Arc<Self>, command: Cmd, flight: Flight) {
+    fn transmit(self: &Arc<Self>, command: &[u8], flight: Flight) {
         // The batch is in one of two hands: with the answer, or back here if nothing was sent.
         let flight = Arc::new(Mutex::new(Some(flight)));
         let (commit, theirs) = (self.clone(), flight.clone());
-        let sent = self.link.send(&command, move |answer| {
+        let sent = self.link.send(command, move |answer| {
             if let Some(flight) = theirs.lock().take() {
                 commit.answered(flight, answer);
             }
@@ -133,8 +136,8 @@ impl Commit {
         match answer {
             Err(error) if !flight.introduced && script::unknown(&error) => {
                 flight.introduced = true;
-                let command = flight.call.script().introduce(&self.names(), flight.call.args());
-                self.transmit(command, flight);
+                let command = flight.call.introduction(self.names());
+                self.transmit(&command, flight);
             }
             answer => {
                 let requests = || flight.batch.iter().map(|waiting| &waiting.request);
@@ -189,7 +192,7 @@ impl Queue {
     /// The next call to make: at once if none is under way; beside another only if it is worth its while, or the
     /// first writer to come back would always travel alone.
     fn depart(&mut self) -> Vec<Waiting> {
-        let worthwhile = self.flying == 0 || self.waiting.len() * 2 >= self.carried;
+        let worthwhile = self.flying == 0 || self.waiting.len() >= self.carried;
         if self.flying == FLYING || !worthwhile {
             return Vec::new();
         }

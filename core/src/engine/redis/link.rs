@@ -146,18 +146,18 @@ impl Link {
         self.ask(&connection, redis::cmd("UNSUBSCRIBE").arg(channel)).await.map(drop)
     }
 
-    /// Sends a command if there is a connection, and gives its answer to `answered` on a task that must not wait;
+    /// Sends a packed command if there is a connection, and gives its answer to `answered` on a task that must not wait;
     /// an error at once means that nothing was sent.
     pub(super) fn send(
         self: &Arc<Self>,
-        command: &Cmd,
+        command: &[u8],
         answered: impl FnOnce(Result<Value>) + Send + 'static,
     ) -> Result<()> {
         let State::Up(connection) = self.commands.borrow().clone() else { return Err(self.not_yet()) };
         let link = self.clone();
         let answered =
             move |answer: RedisResult<Value>| answered(answer.map_err(|error| link.failure(&error)));
-        connection.send(&command.get_packed_command(), Box::new(answered));
+        connection.send(command, Box::new(answered));
         Ok(())
     }
 

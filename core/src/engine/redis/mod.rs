@@ -8,6 +8,7 @@
 //! `link` keeps two connections, each a `mux` that many calls share; `commit` gathers writes, `call` makes calls of
 //! them, `script` and `lua/` do them, `codec` reads and writes bytes, `push` hands messages to replicas.
 
+mod args;
 mod call;
 mod codec;
 mod commit;
