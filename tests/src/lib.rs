@@ -11,3 +11,4 @@ pub mod conductor;
 pub mod driver;
 pub mod report;
 pub mod scenario;
+pub mod soak;

@@ -387,6 +387,7 @@ impl Link {
                 Error::unavailable(text)
             }
             (_, ErrorKind::InvalidClientConfig) => Error::invalid(text),
+            _ if is_tls(error) => Error::invalid(format!("tls cannot be set up: {text}")),
             (_, ErrorKind::Io) => Error::unavailable(text).with_maybe_applied(true),
             _ if error.is_connection_dropped() || error.is_timeout() => {
                 Error::unavailable(text).with_maybe_applied(true)
@@ -395,4 +396,13 @@ impl Link {
         }
         .with_source(error.clone())
     }
+}
+
+/// Whether one of the two sides did not accept the other's certificate or way of encryption: no waiting mends that.
+fn is_tls(error: &RedisError) -> bool {
+    type Cause = dyn std::error::Error + Send + Sync;
+    // The crate gives its cause inside of the pointer that holds it.
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Arc<Cause>>());
+    let inner = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()?.get_ref());
+    inner.is_some_and(Cause::is::<rustls::Error>)
 }

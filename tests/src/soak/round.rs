@@ -1,0 +1,157 @@
+//! One round: a new map, some seconds of load and faults, then the question whether everything adds up.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ponos::{Map, MapOptions, Ponos, Result};
+
+use super::check::violations;
+use super::dice::Dice;
+use super::fault::{Fault, Site};
+use super::history::{Account, Call, Ending, History};
+use super::witness::{Witness, items};
+use super::writer::{Tally, Writer};
+
+/// How long anything may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Clients of a round beside the one that lives as long as the run.
+const CLIENTS: usize = 4;
+const WRITERS: usize = 24;
+
+/// What the rounds of a run share.
+#[derive(Debug)]
+pub struct Run {
+    /// The server and the network.
+    pub site: Site,
+    /// A client that is not closed between rounds.
+    pub veteran: Ponos,
+    /// Counts of writes.
+    pub tally: Arc<Tally>,
+    /// Counts of faults.
+    pub faults: AtomicU64,
+}
+
+/// A client with its replica, and who watches there.
+struct Node {
+    client: Ponos,
+    map: Map,
+    witness: Witness,
+}
+
+async fn within<T>(what: &str, work: impl Future<Output = T>) -> Result<T, String> {
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| format!("{what} does not end"))
+}
+
+impl Run {
+    /// Plays a round and gives what is wrong, as sentences.
+    ///
+    /// # Errors
+    /// What hangs or fails so that the round cannot be judged.
+    pub async fn round(&self, number: u64, length: Duration, mut dice: Dice) -> Result<Vec<String>, String> {
+        let name = format!("round {number}");
+        let log_len = if dice.below(2) == 0 { 100 } else { 10_000 };
+        let nodes = within("opening", self.nodes(&name, log_len)).await?;
+        let nodes = nodes.map_err(|error| format!("a client cannot open: {error:?}"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|number| {
+                let map = nodes[number % nodes.len()].map.clone();
+                let writer = Writer { number, map, dice: dice.fork(), calls: Vec::new(), found: Vec::new() };
+                tokio::spawn(writer.run(stop.clone(), self.tally.clone()))
+            })
+            .collect();
+        let until = Instant::now() + length;
+        while Instant::now() < until {
+            within("a fault", self.site.suffer(Fault::roll(&mut dice))).await?;
+            self.faults.fetch_add(1, Ordering::Relaxed);
+            within("a rest", self.site.suffer(Fault::Rest(dice.between(20, 500)))).await?;
+        }
+        stop.store(true, Ordering::Release);
+        let (mut calls, mut found) = (Vec::new(), Vec::new());
+        for writer in writers {
+            let ended = within("a writer", writer).await?;
+            let (done, surprises): (Vec<Call>, Vec<String>) = ended.map_err(|error| error.to_string())?;
+            calls.extend(done);
+            found.extend(surprises);
+        }
+        let (ending, accounts) = self.settle(&name, nodes, &mut found).await?;
+        found.extend(violations(&History { calls, accounts, ending }));
+        Ok(found)
+    }
+
+    async fn nodes(&self, name: &str, log_len: u64) -> Result<Vec<Node>> {
+        let mut nodes = Vec::new();
+        for number in 0..=CLIENTS {
+            let client = match number {
+                0 => self.veteran.clone(),
+                1 => Ponos::open(&format!("{}?timeout=2s&log_len={log_len}", self.site.direct())).await?,
+                _ => Ponos::open(&format!("{}?timeout=2s&log_len={log_len}", self.site.url())).await?,
+            };
+            // One watcher falls behind and has its events merged; the others are to see each.
+            let merges = number == CLIENTS;
+            let queue = if merges { 16 } else { 1_000_000 };
+            let map = client.map_with(name, MapOptions::default().watch_queue(queue)).await?;
+            let witness = Witness::new(format!("watcher {number}"), &map, merges);
+            nodes.push(Node { client, map, witness });
+        }
+        Ok(nodes)
+    }
+
+    /// Waits until nothing moves any more, compares the replicas, and closes them.
+    async fn settle(
+        &self,
+        name: &str,
+        nodes: Vec<Node>,
+        found: &mut Vec<String>,
+    ) -> Result<(Ending, Vec<Account>), String> {
+        let fail = |error: ponos::Error| format!("after the faults: {error:?}");
+        let client = within("opening", Ponos::open(&self.site.direct())).await?.map_err(fail)?;
+        let truth = within("opening", client.map(name)).await?.map_err(fail)?;
+        // What would expire by itself goes now: after that nobody writes.
+        for number in 0..10 {
+            truth.delete(&format!("t{number}")).await.map_err(fail)?;
+        }
+        let whole = contents(&truth);
+        for (number, node) in nodes.iter().enumerate() {
+            within("syncing", synced(&node.map)).await?;
+            if node.map.position() != truth.position() || contents(&node.map) != whole {
+                let (here, there) = (node.map.position(), truth.position());
+                found.push(format!("replica {number} at {here:?} is not as the server at {there:?}"));
+            }
+            within("the last event", seen(&node.witness, truth.revision())).await?;
+        }
+        let ending = Ending { revision: truth.revision(), values: whole };
+        let mut accounts = Vec::new();
+        for (number, node) in nodes.into_iter().enumerate() {
+            within("closing", node.map.close()).await?;
+            accounts.push(within("a watcher", node.witness.account()).await?);
+            if number > 0 {
+                within("closing", node.client.close()).await?;
+            }
+        }
+        truth.destroy().await.map_err(fail)?;
+        within("closing", client.close()).await?;
+        Ok((ending, accounts))
+    }
+}
+
+/// Syncs until it works: a connection may still be on its way back.
+async fn synced(map: &Map) {
+    while map.sync().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn seen(witness: &Witness, revision: u64) {
+    while witness.revision() < revision {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn contents(map: &Map) -> BTreeMap<String, Vec<String>> {
+    let snapshot = map.snapshot();
+    snapshot.iter().map(|(key, entry)| (key.to_string(), items(&entry.value, entry.shape))).collect()
+}
