@@ -87,7 +87,8 @@ async fn soak(duration: Duration, seed: u64, folder: &str) -> Result<Vec<String>
 
 fn told(run: &Run) -> String {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (done, unsure, refused) = (count(&run.tally.done), count(&run.tally.unsure), count(&run.tally.refused));
+    let (done, unsure, refused) =
+        (count(&run.tally.done), count(&run.tally.unsure), count(&run.tally.refused));
     let faults = count(&run.faults);
     format!("{done} writes done, {unsure} unsure, {refused} refused, {faults} faults; {}", Vitals::now())
 }

@@ -73,7 +73,9 @@ fn changes(account: &Account) -> impl Iterator<Item = (u64, &str)> {
             difference = *to;
             None
         }
-        Sight::Change { revision, value, .. } if *revision != difference => Some((*revision, value.as_deref()?)),
+        Sight::Change { revision, value, .. } if *revision != difference => {
+            Some((*revision, value.as_deref()?))
+        }
         Sight::Change { .. } => None,
     })
 }
@@ -137,10 +139,19 @@ fn lists(history: &History, found: &mut Vec<String>) {
             places.entry((key, item)).or_default().push(place);
         }
     }
+    // Who was loaded anew while it wrote was told the length of what it loaded.
+    let resynced = |sight: &Sight| matches!(sight, Sight::Resync { .. });
+    let resynced = history.accounts.iter().any(|account| account.sights.iter().any(resynced));
     for call in history.calls.iter().filter(|call| call.act == Act::Append) {
         let at = places.get(&(call.key.as_str(), call.token.as_str())).map_or(&[][..], Vec::as_slice);
         let fits = match call.outcome {
-            Outcome::Done { result, .. } => at.len() == 1 && at.iter().all(|place| *place as i64 + 1 == result),
+            Outcome::Done { result, .. } => {
+                at.len() == 1
+                    && at.iter().all(|place| {
+                        let length = *place as i64 + 1;
+                        length == result || resynced && length < result
+                    })
+            }
             Outcome::Unsure => at.len() <= 1,
             Outcome::Refused => at.is_empty(),
         };
@@ -163,7 +174,8 @@ fn order(account: &Account, end: u64, found: &mut Vec<String>) {
                 (last, keys) = (*to, BTreeSet::new());
             }
             Sight::Change { revision, key, value, .. } => {
-                let follows = *revision == last || *revision == last + 1 || account.merges && *revision > last;
+                let follows =
+                    *revision == last || *revision == last + 1 || account.merges && *revision > last;
                 if !follows {
                     found.push(format!("{} saw revision {revision} after {last}", account.name));
                 }
@@ -193,7 +205,9 @@ fn copy(account: &Account, history: &History, found: &mut Vec<String>) {
         };
         if before != old.as_deref() {
             let name = &account.name;
-            found.push(format!("{name}: {key} was {before:?} before {revision}, and is said to have been {old:?}"));
+            found.push(format!(
+                "{name}: {key} was {before:?} before {revision}, and is said to have been {old:?}"
+            ));
         }
     }
     let ending = history.ending.values.iter();

@@ -37,7 +37,11 @@ fn good() -> History {
     let account = |name: &str| Account { name: name.to_owned(), merges: false, sights: sights.clone() };
     let values = [("k", "w2"), ("l", "w3"), ("n", "5")];
     let values = values.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
-    History { calls, accounts: vec![account("left"), account("right")], ending: Ending { revision: 5, values } }
+    History {
+        calls,
+        accounts: vec![account("left"), account("right")],
+        ending: Ending { revision: 5, values },
+    }
 }
 
 /// Breaks the good history and tells what the checker says about it.
@@ -58,7 +62,9 @@ fn a_good_history_is_good() {
 
 #[test]
 fn an_increment_that_is_lost_or_counted_twice_is_found() {
-    assert!(broken(|history| end(history, "n", &["1"])).contains("the counter n is 1, and must be from 2 to 5"));
+    assert!(
+        broken(|history| end(history, "n", &["1"])).contains("the counter n is 1, and must be from 2 to 5")
+    );
     assert!(broken(|history| end(history, "n", &["7"])).contains("must be from 2 to 5"));
     let repeated = broken(|history| history.calls[4].outcome = done(5, 4));
     assert!(repeated.contains("went from 2 to 4"), "{repeated}");

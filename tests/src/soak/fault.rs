@@ -61,8 +61,7 @@ impl Site {
     /// Starts both; the server keeps its files in `folder`.
     pub async fn start(folder: &str) -> Self {
         // Without fsync: what the server has written outlives its process, and nothing here outlives the machine.
-        let server =
-            RedisServer::with(&["--appendonly", "yes", "--appendfsync", "no", "--dir", folder]);
+        let server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "no", "--dir", folder]);
         let proxy = Proxy::start(server.port()).await;
         Self { server: Arc::new(Mutex::new(server)), proxy }
     }

@@ -21,7 +21,8 @@ impl Vitals {
     #[must_use]
     pub fn now() -> Self {
         let statm = std::fs::read_to_string("/proc/self/statm").expect("memory can be measured");
-        let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
+        let pages: u64 =
+            statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
         let files = std::fs::read_dir("/proc/self/fd").expect("descriptors can be counted").count();
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         Self { memory: pages * 4, files, tasks }

@@ -62,7 +62,9 @@ fn sight(event: Event) -> Option<Sight> {
             let old = old.map(|old| last(&old, Shape::Plain));
             Sight::Change { revision, key: key.to_string(), value: None, old }
         }
-        Event::Resynced { reason, to, .. } => Sight::Resync { to: to.revision, lost: reason != Reason::Trimmed },
+        Event::Resynced { reason, to, .. } => {
+            Sight::Resync { to: to.revision, lost: reason != Reason::Trimmed }
+        }
         _ => return None,
     })
 }

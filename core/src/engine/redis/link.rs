@@ -242,29 +242,30 @@ impl Link {
 
     async fn connect(&self, role: Role) -> Result<Connection> {
         let dead = watch::Sender::new(false);
-        let wire = match (role, self.client.get_connection_info().addr()) {
-            (Role::Commands, ConnectionAddr::Tcp(host, port)) => {
-                let connected = Mux::connect(host, *port, dead.clone()).await;
-                let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
-                self.tasks.spawn(task);
-                Wire::Direct(mux)
+        if let (Role::Commands, ConnectionAddr::Tcp(host, port)) =
+            (role, self.client.get_connection_info().addr())
+        {
+            let connected = Mux::connect(host, *port, dead.clone()).await;
+            let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
+            let connection = Connection { wire: Wire::Direct(mux), dead };
+            // The task is ours until the server has answered: an attempt that is given up takes its socket along.
+            let mut task = Box::pin(task);
+            tokio::select! {
+                greeted = self.greet(&connection) => greeted?,
+                () = &mut task => return Err(self.not_yet()),
             }
-            _ => {
-                let router = (role == Role::Pushes).then(|| self.router.clone());
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(self.timeout))
-                    .set_response_timeout(None)
-                    .set_pipeline_buffer_size(1_024)
-                    .set_push_sender(PushEnd { dead: dead.clone(), router });
-                let driver = self.client.get_multiplexed_async_connection_with_config(&config).await;
-                Wire::Driver(driver.map_err(|error| self.failure(&error))?)
-            }
-        };
-        let connection = Connection { wire, dead };
-        if let Wire::Direct(_) = connection.wire {
-            self.greet(&connection).await?;
+            self.tasks.spawn(task);
+            return Ok(connection);
         }
-        Ok(connection)
+        let router = (role == Role::Pushes).then(|| self.router.clone());
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1_024)
+            .set_push_sender(PushEnd { dead: dead.clone(), router });
+        let driver = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let wire = Wire::Driver(driver.map_err(|error| self.failure(&error))?);
+        Ok(Connection { wire, dead })
     }
 
     /// Logs in and chooses the database, where the driver does not do so.
