@@ -213,7 +213,7 @@ fn copy(account: &Account, history: &History, found: &mut Vec<String>) {
     let ending = history.ending.values.iter();
     let ending = ending.filter_map(|(key, items)| Some((key.as_str(), items.last()?.as_str()))).collect();
     if copy != ending {
-        let different = copy.iter().filter(|(key, value)| ending.get(*key) != Some(value)).next();
+        let different = copy.iter().find(|(key, value)| ending.get(*key) != Some(value));
         found.push(format!("{} ended with another copy than the server: {different:?}", account.name));
     }
 }

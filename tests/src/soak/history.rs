@@ -103,3 +103,13 @@ pub struct History {
     /// What is there at the end.
     pub ending: Ending,
 }
+
+impl Sight {
+    /// The revision it belongs to.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        match self {
+            Self::Change { revision, .. } | Self::Resync { to: revision, .. } => *revision,
+        }
+    }
+}

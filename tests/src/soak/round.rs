@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ponos::{Map, MapOptions, Ponos, Result};
+use ponos::{Map, MapOptions, Ponos, Result, Snapshot};
 
 use super::check::violations;
 use super::dice::Dice;
 use super::fault::{Fault, Site};
-use super::history::{Account, Call, Ending, History};
+use super::history::{Account, Act, Call, Ending, History, Outcome};
 use super::witness::{Witness, items};
-use super::writer::{Tally, Writer};
+use super::writer::{TEMPORARY, Tally, Writer};
 
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -77,7 +77,7 @@ impl Run {
             calls.extend(done);
             found.extend(surprises);
         }
-        let (ending, accounts) = self.settle(&name, nodes, &mut found).await?;
+        let (ending, accounts) = self.settle(&name, nodes, &mut calls, &mut found).await?;
         found.extend(violations(&History { calls, accounts, ending }));
         Ok(found)
     }
@@ -100,34 +100,26 @@ impl Run {
         Ok(nodes)
     }
 
-    /// Waits until nothing moves any more, compares the replicas, and closes them.
+    /// Waits until every replica is where the server is, compares them, and closes what the round opened.
     async fn settle(
         &self,
         name: &str,
         nodes: Vec<Node>,
+        calls: &mut Vec<Call>,
         found: &mut Vec<String>,
     ) -> Result<(Ending, Vec<Account>), String> {
         let fail = |error: ponos::Error| format!("after the faults: {error:?}");
         let client = within("opening", Ponos::open(&self.site.direct())).await?.map_err(fail)?;
         let truth = within("opening", client.map(name)).await?.map_err(fail)?;
-        // What would expire by itself goes now: after that nobody writes.
-        for number in 0..10 {
-            truth.delete(&format!("t{number}")).await.map_err(fail)?;
-        }
-        let whole = contents(&truth);
-        for (number, node) in nodes.iter().enumerate() {
-            within("syncing", synced(&node.map)).await?;
-            if node.map.position() != truth.position() || contents(&node.map) != whole {
-                let (here, there) = (node.map.position(), truth.position());
-                found.push(format!("replica {number} at {here:?} is not as the server at {there:?}"));
-            }
-            within("the last event", seen(&node.witness, truth.revision())).await?;
-        }
-        let ending = Ending { revision: truth.revision(), values: whole };
+        let ending = within("agreement", quiet(&truth, &nodes, calls, found)).await?.map_err(fail)?;
         let mut accounts = Vec::new();
         for (number, node) in nodes.into_iter().enumerate() {
+            within("the last event", seen(&node.witness, ending.revision)).await?;
             within("closing", node.map.close()).await?;
-            accounts.push(within("a watcher", node.witness.account()).await?);
+            let mut account = within("a watcher", node.witness.account()).await?;
+            // A write that was given up may come even now: what is checked ends where all agreed.
+            account.sights.retain(|sight| sight.revision() <= ending.revision);
+            accounts.push(account);
             if number > 0 {
                 within("closing", node.client.close()).await?;
             }
@@ -135,6 +127,39 @@ impl Run {
         truth.destroy().await.map_err(fail)?;
         within("closing", client.close()).await?;
         Ok((ending, accounts))
+    }
+}
+
+/// Compares the replicas with the server once all are at one revision. A write that was given up may still be on
+/// its way, so that takes as many looks as it takes; nobody makes new ones.
+async fn quiet(
+    truth: &Map,
+    nodes: &[Node],
+    calls: &mut Vec<Call>,
+    found: &mut Vec<String>,
+) -> Result<Ending> {
+    loop {
+        // What would expire by itself, at a moment of its own, is replaced.
+        for number in 0..TEMPORARY {
+            let (token, key) = (format!("end.{}", calls.len()), format!("t{number}"));
+            let written = truth.set(&key, token.clone()).await?;
+            let outcome = Outcome::Done { revision: written.revision, changed: true, result: 0 };
+            calls.push(Call { token, key, act: Act::Set, outcome });
+        }
+        let whole = truth.snapshot();
+        let mut others = Vec::new();
+        for node in nodes {
+            synced(&node.map).await;
+            others.push(node.map.snapshot());
+        }
+        if others.iter().all(|other| other.position() == whole.position()) {
+            let (revision, values) = (whole.position().revision, contents(&whole));
+            let strangers = others.iter().enumerate().filter(|(_, other)| contents(other) != values);
+            found.extend(
+                strangers.map(|(number, _)| format!("replica {number} is not as the server at {revision}")),
+            );
+            return Ok(Ending { revision, values });
+        }
     }
 }
 
@@ -151,7 +176,6 @@ async fn seen(witness: &Witness, revision: u64) {
     }
 }
 
-fn contents(map: &Map) -> BTreeMap<String, Vec<String>> {
-    let snapshot = map.snapshot();
+fn contents(snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
     snapshot.iter().map(|(key, entry)| (key.to_string(), items(&entry.value, entry.shape))).collect()
 }

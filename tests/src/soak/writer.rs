@@ -9,6 +9,9 @@ use ponos::{Condition, ErrorKind, Map, Result, SetOptions};
 use super::dice::Dice;
 use super::history::{Act, Call, Outcome};
 
+/// How many keys have a time to live.
+pub const TEMPORARY: u64 = 10;
+
 /// What all writers of a run share.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -76,7 +79,7 @@ impl Writer {
         match kind {
             0 | 1 => (format!("k{}", self.dice.below(50)), Act::Set),
             2 => (format!("k{}", self.dice.below(50)), Act::Delete),
-            3 => (format!("t{}", self.dice.below(10)), Act::Set),
+            3 => (format!("t{}", self.dice.below(TEMPORARY)), Act::Set),
             4 | 5 => (format!("n{}", self.dice.below(5)), Act::Incr(self.dice.below(3) as i64 + 1)),
             6 => (format!("l{turn}"), Act::Append),
             7 => (format!("a{}", self.dice.below(5)), Act::Pair),
