@@ -56,7 +56,7 @@ fn named(name: &str, hosts: Vec<String>) -> CertificateParams {
 /// printed, if the redis-server there is was built without TLS.
 fn secured(authority: &Authority, clients_show_certificates: &str) -> Option<(RedisServer, u16)> {
     if !RedisServer::speaks_tls() {
-        println!("skipped: the redis-server of this machine is built without TLS");
+        eprintln!("skipped: the redis-server of this machine is built without TLS");
         return None;
     }
     authority.sign("server", &["localhost"]);
