@@ -51,7 +51,8 @@ pub struct Edited {
     pub revision: u64,
     /// Whether anything changed.
     pub changed: bool,
-    /// How many items the list or set has now.
+    /// How many items the list or set has now. If the copy was loaded anew while the write was under way, later
+    /// edits by others may be counted.
     pub len: usize,
 }
 
@@ -262,11 +263,11 @@ impl Map {
 
     async fn edit(&self, operation: &'static str, key: &str, op: Op) -> Result<Edited> {
         let done = self.one(operation, key, op).await?;
-        let captured = match done.changed {
-            true => done.captured.after,
-            false => self.entry(key).map(Arc::new),
-        };
-        let len = captured.map_or(0, |entry| items::count(&entry.value));
+        let (before, after) = (done.captured.before, done.captured.after);
+        // An edit changes something that was or is there: if neither is known, the copy did not see it happen.
+        let seen = done.changed && (before.is_some() || after.is_some());
+        let entry = if seen { after } else { self.entry(key).map(Arc::new) };
+        let len = entry.map_or(0, |entry| items::count(&entry.value));
         Ok(Edited { revision: done.revision, changed: done.changed, len })
     }
 

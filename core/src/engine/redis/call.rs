@@ -145,8 +145,8 @@ fn verdict(status: &Value, generation: u64) -> Option<Result<Verdict>> {
     };
     Some(match number {
         UNKNOWN => {
-            let message = "the log no longer tells whether the write was applied";
-            Err(Error::internal(message).with_maybe_applied(true))
+            let message = "no answer came in time, and the log no longer tells whether the write was applied";
+            Err(Error::timeout(message).with_maybe_applied(true))
         }
         0 => Ok(Verdict::Unchanged { matched }),
         1.. => {

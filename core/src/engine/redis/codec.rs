@@ -321,6 +321,10 @@ pub(super) fn decode_tip(bytes: &Bytes) -> Result<Tip> {
 }
 
 #[cfg(test)]
+#[path = "codec_tests.rs"]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

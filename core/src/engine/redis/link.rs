@@ -205,8 +205,17 @@ impl Link {
         let address = (&*self.url.host, self.url.port);
         let connected = Mux::connect(address, self.tls.as_ref(), self.router.clone()).await;
         let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
+        // The task is ours until the server has answered: an attempt that is given up takes its socket along.
+        let mut task = Box::pin(task);
+        let greeted = {
+            let mut greeting = std::pin::pin!(self.greet(&mux));
+            tokio::select! {
+                greeted = &mut greeting => greeted,
+                () = &mut task => greeting.await, // it has been told why
+            }
+        };
+        greeted.map_err(|error| error.with_maybe_applied(false))?;
         self.tasks.spawn(task);
-        self.greet(&mux).await.map_err(|error| error.with_maybe_applied(false))?;
         Ok(mux)
     }
 
@@ -321,6 +330,7 @@ impl Link {
             ("LOADING" | "READONLY" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN", _) => {
                 Error::unavailable(text)
             }
+            _ if mux::is_tls(error) => Error::invalid(format!("tls cannot be set up: {text}")),
             (_, ErrorKind::Io) => Error::unavailable(text).with_maybe_applied(true),
             _ if error.is_connection_dropped() || error.is_timeout() => {
                 Error::unavailable(text).with_maybe_applied(true)

@@ -68,13 +68,12 @@ impl Mux {
         let mux = Arc::new(Self { outbox, writable: Notify::new(), dead: watch::Sender::new(false), router });
         let task = mux.clone();
         Ok((mux, async move {
-            let mut ended = task.dead.subscribe();
-            tokio::select! {
-                () = task.read(reading) => {}
-                () = task.write() => {}
-                () = crate::rt::set(&mut ended) => {}
-            }
-            task.end();
+            let why = tokio::select! {
+                why = task.read(reading) => why,
+                () = task.write() => lost(),
+                () = task.until_dead() => lost(),
+            };
+            task.end(&why);
         }))
     }
 
@@ -103,8 +102,8 @@ impl Mux {
         crate::rt::set(&mut self.dead.subscribe()).await;
     }
 
-    /// Gives each answer to whom it belongs, and pushes to the router.
-    async fn read(&self, mut socket: Reading) {
+    /// Gives each answer to whom it belongs, and pushes to the router, until it cannot go on.
+    async fn read(&self, mut socket: Reading) -> RedisError {
         let mut decoder = Decoder::new();
         loop {
             let answer = match redis::parse_redis_value_async(&mut decoder, &mut socket).await {
@@ -113,11 +112,12 @@ impl Mux {
                     self.router.push(&kind, data);
                     continue;
                 }
-                Err(error) if error.is_unrecoverable_error() => return,
+                Err(error) if is_tls(&error) => return error,
+                Err(error) if error.is_unrecoverable_error() => return lost(),
                 answer => answer.and_then(Value::extract_error),
             };
             let next = self.outbox.lock().waiting.as_mut().and_then(VecDeque::pop_front);
-            let Some(answered) = next else { return };
+            let Some(answered) = next else { return lost() };
             answered(answer);
         }
     }
@@ -133,11 +133,11 @@ impl Mux {
     }
 
     /// The connection is over: nobody waits in vain.
-    fn end(&self) {
+    fn end(&self, why: &RedisError) {
         self.kill();
         let waiting = self.outbox.lock().waiting.take();
         for answered in waiting.into_iter().flatten() {
-            answered(Err(lost()));
+            answered(Err(why.clone()));
         }
     }
 }
@@ -174,4 +174,13 @@ impl Outbox {
 /// The error of a call whose answer will not come.
 pub(super) fn lost() -> RedisError {
     Error::new(ErrorKind::BrokenPipe, "the connection was lost before it answered").into()
+}
+
+/// Whether one of the two sides did not accept the other's certificate or way of encryption: no waiting mends that.
+pub(super) fn is_tls(error: &RedisError) -> bool {
+    type Cause = dyn std::error::Error + Send + Sync;
+    // The crate gives its cause inside of the pointer that holds it.
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Arc<Cause>>());
+    let inner = cause.and_then(|cause| cause.downcast_ref::<Error>()?.get_ref());
+    inner.is_some_and(Cause::is::<rustls::Error>)
 }

@@ -71,5 +71,5 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 fn unreadable(file: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::invalid(format!("cannot use {} (PEM is wanted): {why}", file.display()))
+    Error::invalid(format!("cannot read {} as a PEM file: {why}", file.display()))
 }
