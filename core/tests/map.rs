@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ponos::{Bytes, ErrorKind, Event, Ponos, SetOptions};
+use ponos::{Bytes, ErrorKind, Event, From, Ponos, SetOptions, WatchOptions};
 use ponos_test_support::RedisServer;
 
 /// On every engine.
@@ -157,5 +157,22 @@ async fn waiting_for_a_map_to_begin_waits_for_the_revision() -> ponos::Result<()
     }
     let reached = tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it is reached");
     assert_eq!(reached.expect("no panic")?, 3);
+    Ok(())
+}
+
+/// The log of an embedded map is bounded in bytes as well: large values cost the past, not the process's memory.
+#[tokio::test]
+async fn large_values_shorten_the_log() -> ponos::Result<()> {
+    let client = Ponos::open("memory://large-values").await?;
+    let map = client.map("m").await?;
+    for number in 0..80_u64 {
+        assert_eq!(map.set("k", vec![0; 1 << 20]).await?.revision, number + 1);
+    }
+    for (from, follows) in [(1, false), (60, true)] {
+        let mut events = map.watch_with(WatchOptions::default().from(From::Revision(from)));
+        let first = events.next().await;
+        assert_eq!(matches!(first, Some(Event::Set { .. })), follows, "from {from}");
+        assert_eq!(matches!(first, Some(Event::Resynced { .. })), !follows, "from {from}");
+    }
     Ok(())
 }

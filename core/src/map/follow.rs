@@ -253,7 +253,7 @@ impl Follower {
         let with_deadline =
             entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
         live.deadlines = with_deadline.collect();
-        self.show(live);
+        drop(self.show(live));
         self.stamps.bump_all();
         events.iter().for_each(|event| tell(&live.channels, event));
         self.wake(live);
@@ -268,11 +268,11 @@ impl Follower {
         (keys, next.map(|(deadline, _)| *deadline))
     }
 
-    /// Swaps the view that readers see.
-    fn show(&self, live: &Live) {
+    /// Swaps the view that readers see; gives the one before.
+    fn show(&self, live: &Live) -> Arc<View> {
         let position = live.replica.position();
         let entries = live.replica.entries().clone();
-        self.view.store(Arc::new(View { position, entries, order: live.order.clone() }));
+        self.view.swap(Arc::new(View { position, entries, order: live.order.clone() }))
     }
 
     /// Wakes who waits for events or for a revision: what they were told of is shown by now.
@@ -280,7 +280,10 @@ impl Follower {
         for channel in &live.channels {
             channel.wake();
         }
-        self.progress.send_replace(live.replica.position());
+        self.progress.send_if_modified(|reached| {
+            *reached = live.replica.position();
+            self.progress.receiver_count() > 0 // mostly nobody waits, and waking nobody takes a while too
+        });
     }
 }
 
@@ -354,6 +357,7 @@ impl Sink for Follower {
             return live.capture_values(batch, self.writer);
         }
         let mut applied = std::mem::take(&mut live.scratch);
+        let from = live.replica.position();
         let mut need = Need::Nothing;
         let mut all = true;
         for change in &batch.changes {
@@ -372,7 +376,11 @@ impl Sink for Follower {
         }
         if !applied.is_empty() {
             applied.iter().for_each(|effect| live.note(effect, self.writer));
-            self.show(live);
+            let before = self.show(live);
+            // If nobody reads the view before any more, its copy is the next to be changed.
+            if let Some(before) = Arc::into_inner(before).filter(|before| before.position == from) {
+                live.replica.take_over(before.entries, &applied);
+            }
             applied.iter().for_each(|effect| live.tell(effect, &self.stamps));
             self.wake(live);
         }

@@ -69,6 +69,14 @@ impl Entries {
         self.map.insert(key, Arc::new(entry))
     }
 
+    /// Makes the entry of `key` this one, or none.
+    pub(super) fn put(&mut self, key: &Key, entry: Option<Arc<Entry>>) {
+        match entry {
+            Some(entry) => self.map.insert(key.clone(), entry),
+            None => self.map.remove(key),
+        };
+    }
+
     /// Does what `effect` says, as part of `revision`. [`Effect::Clear`] touches no entry by name: the
     /// caller who wants the old ones takes a clone first.
     pub fn apply(&mut self, effect: &Effect, revision: u64) -> Option<Touched> {

@@ -215,6 +215,20 @@ impl Replica {
         }
     }
 
+    /// Goes on with a copy of its entries that lacks just what was `applied` last. Its own stay as they are with whom
+    /// they were shown to: so a reader's view and this replica take turns with two copies, and neither has to copy
+    /// nodes that the other holds.
+    pub fn take_over(&mut self, mut copy: Entries, applied: &[Applied]) {
+        for Applied { effect, touched, .. } in applied {
+            match (effect.key(), touched) {
+                (Some(key), Some(touched)) => copy.put(key, touched.new.clone()),
+                (Some(_), None) => {}
+                (None, _) => copy = Entries::default(),
+            }
+        }
+        self.entries = copy;
+    }
+
     fn drop_passed(&mut self) {
         if !self.early.is_empty() {
             self.early = self.early.split_off(&(self.position.revision + 1));
