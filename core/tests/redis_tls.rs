@@ -128,6 +128,7 @@ async fn a_server_that_cannot_prove_its_name_is_refused() {
         ("the public authorities", format!("rediss://localhost:{port}"), "UnknownIssuer"),
         ("a name it is not for", format!("rediss://127.0.0.1:{port}?ca={ours}"), "not valid for name"),
         ("no such file", format!("rediss://localhost:{port}?ca={ours}.none"), "cannot read"),
+        ("a database that is not there", format!("rediss://localhost:{port}/999?ca={ours}"), "database"),
         ("a file of something else", format!("rediss://localhost:{port}?ca={}", file!()), "cannot read"),
     ];
     for (what, url, says) in cases {

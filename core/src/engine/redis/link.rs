@@ -284,7 +284,14 @@ impl Link {
         }
         commands.push(redis::cmd("PING"));
         for command in commands {
-            self.ask(connection, command).await.map_err(|error| error.with_maybe_applied(false))?;
+            let answer = self.ask(connection, command).await;
+            answer.map_err(|error| match error.kind() {
+                // Such as a password for a server that has none, or the number of a database that is not there.
+                Kind::Internal => {
+                    Error::invalid(format!("the server refuses this user or database: {}", error.message()))
+                }
+                _ => error.with_maybe_applied(false),
+            })?;
         }
         Ok(())
     }
