@@ -264,7 +264,7 @@ impl Link {
             .set_pipeline_buffer_size(1_024)
             .set_push_sender(PushEnd { dead: dead.clone(), router });
         let driver = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        let wire = Wire::Driver(driver.map_err(|error| self.failure(&error))?);
+        let wire = Wire::Driver(driver.map_err(|error| greeted_badly(self.failure(&error)))?);
         Ok(Connection { wire, dead })
     }
 
@@ -284,14 +284,7 @@ impl Link {
         }
         commands.push(redis::cmd("PING"));
         for command in commands {
-            let answer = self.ask(connection, command).await;
-            answer.map_err(|error| match error.kind() {
-                // Such as a password for a server that has none, or the number of a database that is not there.
-                Kind::Internal => {
-                    Error::invalid(format!("the server refuses this user or database: {}", error.message()))
-                }
-                _ => error.with_maybe_applied(false),
-            })?;
+            self.ask(connection, command).await.map_err(greeted_badly)?;
         }
         Ok(())
     }
@@ -404,6 +397,15 @@ impl Link {
         }
         .with_source(error.clone())
     }
+}
+
+/// What a failure means before a connection has done anything. What the server itself refuses is the url's fault:
+/// a password for a server that has none, or the number of a database that is not there.
+fn greeted_badly(error: Error) -> Error {
+    if error.kind() == Kind::Internal {
+        return Error::invalid(format!("the server refuses this user or database: {}", error.message()));
+    }
+    error.with_maybe_applied(false)
 }
 
 /// Whether one of the two sides did not accept the other's certificate or way of encryption: no waiting mends that.
