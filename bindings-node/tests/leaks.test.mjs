@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { open } from "@ponos/ponos";
 
 /** By how much memory may grow after the warm-up, in KiB; V8 takes and keeps some for itself. */
-const SLACK = 48 * 1024;
+const SLACK = 32 * 1024;
 
 function usage() {
   const memory = Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * 4;
@@ -93,6 +93,8 @@ test("a hundred thousand cancelled calls leave nothing", { timeout: 120_000 }, a
       const calls = Array.from({ length: 500 }, () => map.waitFor(1_000_000, { signal }));
       controller.abort(reason);
       for (const ended of await Promise.allSettled(calls)) assert.equal(ended.reason, reason);
+      // What the core answers to a cancelled call is taken in a turn of the loop, as all its answers are.
+      await pause(0);
     }
   };
   await cancel(20_000);

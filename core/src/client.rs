@@ -128,7 +128,11 @@ impl Ponos {
             })
             .await?;
         if *shared.options() != options {
-            let message = format!("the map is open with {:?}; close it first", shared.options());
+            let MapOptions { codec, ordered, watch_queue } = shared.options();
+            let message = format!(
+                "the map is open with other options; close it first: codec={codec:?} ordered={ordered} \
+                 watch_queue={watch_queue}"
+            );
             return Err(Error::invalid(message));
         }
         Ok(Map { shared: shared.clone() })

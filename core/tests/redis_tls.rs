@@ -127,9 +127,10 @@ async fn a_server_that_cannot_prove_its_name_is_refused() {
     let (ours, theirs) = (authority.path("ca.pem"), other.path("ca.pem"));
     let cases = [
         ("a wrong authority", format!("rediss://localhost:{port}?ca={theirs}"), "UnknownIssuer"),
-        ("the public authorities", format!("rediss://localhost:{port}"), "UnknownIssuer"),
+        ("the public authorities", format!("rediss://localhost:{port}"), "certificate"),
         ("a name it is not for", format!("rediss://127.0.0.1:{port}?ca={ours}"), "not valid for name"),
         ("no such file", format!("rediss://localhost:{port}?ca={ours}.none"), "cannot read"),
+        ("a database that is not there", format!("rediss://localhost:{port}/999?ca={ours}"), "database"),
         ("a file of something else", format!("rediss://localhost:{port}?ca={MANIFEST}"), "no certificate"),
     ];
     for (what, url, says) in cases {

@@ -214,7 +214,7 @@ impl Link {
                 () = &mut task => greeting.await, // it has been told why
             }
         };
-        greeted.map_err(|error| error.with_maybe_applied(false))?;
+        greeted.map_err(greeted_badly)?;
         self.tasks.spawn(task);
         Ok(mux)
     }
@@ -339,4 +339,13 @@ impl Link {
         }
         .with_source(error.clone())
     }
+}
+
+/// What a failure means before a connection has done anything. What the server itself refuses is the url's fault:
+/// a password for a server that has none, or the number of a database that is not there.
+fn greeted_badly(error: Error) -> Error {
+    if error.kind() == Kind::Internal {
+        return Error::invalid(format!("the server refuses this user or database: {}", error.message()));
+    }
+    error.with_maybe_applied(false)
 }
