@@ -2,12 +2,9 @@
 #![allow(clippy::disallowed_methods, reason = "this is the place that the bans point to")]
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
-
-use crate::time;
 
 /// A group of tasks that ends together.
 #[derive(Debug)]
@@ -58,51 +55,6 @@ impl Drop for Tasks {
 /// here, because what is dropped after it may want to set the flag again.
 pub(crate) async fn set(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|set| *set).await);
-}
-
-/// Waits for answers that may come sooner than a sleeping core wakes: it looks again and again for a moment,
-/// letting other tasks run in between, as long as that has paid off lately.
-#[derive(Debug)]
-pub(crate) struct Soon {
-    /// How often in a row it was in vain.
-    vain: AtomicU32,
-    /// Whether there is a second core, so that who shall answer is not kept from it.
-    cores: bool,
-}
-
-impl Default for Soon {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        Self { vain: AtomicU32::new(0), cores }
-    }
-}
-
-impl Soon {
-    /// How long it looks: an answer from the same machine takes 20 to 100 µs.
-    const WHILE: Duration = Duration::from_micros(120);
-    /// After so many vain waits in a row only each of so many calls looks.
-    const SELDOM: u32 = 64;
-
-    /// Returns when `ready`, or when it has looked long enough.
-    pub(crate) async fn until(&self, ready: impl Fn() -> bool) {
-        let vain = self.vain.load(Ordering::Relaxed);
-        if !self.cores || ready() {
-            return;
-        }
-        if vain > 8 && !vain.is_multiple_of(Self::SELDOM) {
-            self.vain.store(vain.wrapping_add(1), Ordering::Relaxed);
-            return;
-        }
-        let until = time::now() + Self::WHILE;
-        while !ready() {
-            if time::now() >= until {
-                self.vain.store(vain.wrapping_add(1), Ordering::Relaxed);
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-        self.vain.store(0, Ordering::Relaxed);
-    }
 }
 
 /// Counts calls in flight, so that closing can refuse new ones and wait for the others.

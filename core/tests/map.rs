@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ponos::{Bytes, ErrorKind, Event, From, Ponos, SetOptions, WatchOptions};
+use ponos::{Bytes, ErrorKind, Event, From, Json, Ponos, SetOptions, Text, WatchOptions};
 use ponos_test_support::RedisServer;
 
 /// On every engine.
@@ -173,6 +173,36 @@ async fn large_values_shorten_the_log() -> ponos::Result<()> {
         let first = events.next().await;
         assert_eq!(matches!(first, Some(Event::Set { .. })), follows, "from {from}");
         assert_eq!(matches!(first, Some(Event::Resynced { .. })), !follows, "from {from}");
+    }
+    Ok(())
+}
+
+/// A typed map refuses what it cannot read, and another codec, by name.
+#[tokio::test]
+async fn a_typed_map_knows_its_codec_and_its_type() -> ponos::Result<()> {
+    let server = RedisServer::start();
+    for url in ["memory://typed", &server.url()] {
+        let (one, two) = (Ponos::open(url).await?, Ponos::open(url).await?);
+        let numbers = one.typed::<Vec<u32>, Json>("numbers").await?;
+        numbers.set("🛬", &vec![1, 2, 3]).await?;
+        assert_eq!(numbers.get("🛬")?, Some(vec![1, 2, 3]));
+        assert_eq!(numbers.get_latest("🛬").await?, Some(vec![1, 2, 3]));
+        assert_eq!(numbers.map().get("🛬").as_deref(), Some(&b"[1,2,3]"[..]));
+        let (absent, only) = (SetOptions::default().if_absent(), numbers.encode("🛬", &vec![1, 2, 3])?);
+        assert_eq!(numbers.set_with("🛬", &vec![], absent).await.unwrap_err().kind(), ErrorKind::Conflict);
+        assert!(numbers.set_with("🛬", &vec![4], SetOptions::default().if_value(only)).await?.changed);
+        let all: Vec<_> = numbers.iter().map(|(key, value)| (key.to_string(), value.unwrap())).collect();
+        assert_eq!(all, [("🛬".to_owned(), vec![4])]);
+
+        let words = two.typed::<String, Json>("numbers").await?;
+        let error = words.get("🛬").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("key \"🛬\", codec \"json\": not of this type"), "{error}");
+        two.close().await;
+        let three = Ponos::open(url).await?;
+        let error = three.typed::<String, Text>("numbers").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("json"), "{error}");
     }
     Ok(())
 }

@@ -12,10 +12,11 @@ use tokio::sync::{oneshot, watch};
 
 use super::mux::{self, Mux};
 use super::push::Router;
+use super::soon::Soon;
 use super::tls::Tls;
 use crate::engine::Sink;
 use crate::error::{Error, ErrorKind as Kind, Result};
-use crate::rt::{Soon, Tasks};
+use crate::rt::Tasks;
 use crate::time;
 use crate::url::{EngineUrl, RedisUrl};
 

@@ -17,6 +17,7 @@ mod map;
 mod mux;
 mod push;
 mod script;
+mod soon;
 mod tls;
 
 use std::sync::{Arc, Weak};
