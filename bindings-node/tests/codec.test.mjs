@@ -56,7 +56,7 @@ test("what json reads is frozen, for all readers share it", async () => {
 
 test("a codec wants its own kind of value", async () => {
   const text = await client.map("str", { codec: str });
-  await assert.rejects(text.set("k", 5), { name: "TypeError", message: /wants text .*, not 5/ });
+  await assert.rejects(text.set("k", 5), { name: "TypeError", message: /wants text, not 5/ });
   const data = await client.map("bytes", { codec: bytes });
   await assert.rejects(data.set("k", "text"), {
     name: "TypeError",

@@ -172,7 +172,7 @@ test("a watcher may begin with a revision of the past", async () => {
       ["synced", undefined],
     ],
   );
-  assert.throws(() => map.watch("k", { from: "yesterday" }), TypeError);
+  assert.throws(() => map.watch("k", { from: "yesterday" }), { code: "PONOS_INVALID" });
   assert.throws(() => map.watch("k", { since: 1n }), TypeError);
 });
 
