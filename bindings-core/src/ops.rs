@@ -12,8 +12,8 @@ use std::time::Duration;
 use ponos::model::op::Op;
 use ponos::model::value::Key;
 use ponos::{
-    DeleteOptions, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result, SetOptions, Shape,
-    Snapshot, Txn, WatchOptions,
+    Condition, DeleteOptions, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
+    SetOptions, Shape, Snapshot, Txn, WatchOptions,
 };
 
 use crate::args::{Args, mistyped};
@@ -156,7 +156,7 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
     Ok(match name {
         "txn" => {
             let txn = Txn {
-                compare: parts(args, |args| Ok((args.text("the key")?.into(), args.condition()?)))?,
+                compare: parts(args, compare)?,
                 then: parts(args, part)?,
                 otherwise: parts(args, part)?,
             };
@@ -227,6 +227,17 @@ fn parts<T>(args: &mut Args, read: impl Fn(&mut Args) -> Result<T>) -> Result<Ve
         other => Err(mistyped("a part", "a list", &other)),
     };
     args.list("the parts")?.into_iter().map(part).collect()
+}
+
+fn compare(args: &mut Args) -> Result<(Key, Condition)> {
+    let key = args.text("the key")?.into();
+    args.named(&["absent", "present", "revision", "value"])?;
+    match args.condition()? {
+        Condition::Always => {
+            Err(Error::invalid("a condition is absent, present, revision or value; give one"))
+        }
+        condition => Ok((key, condition)),
+    }
 }
 
 fn part(args: &mut Args) -> Result<(Key, Op)> {

@@ -12,7 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Array, FromNapiValue, Function, JsValue as _, Uint32Array, Unknown};
-use napi::{Env, Result, sys};
+use napi::sys::{napi_env, napi_value};
+use napi::{Env, Result};
 use napi_derive::napi;
 use ponos_bindings_core::queue::{Item, Queue};
 use ponos_bindings_core::submit::Cancel;
@@ -26,16 +27,11 @@ use crate::value::{Given, Inside, Shown, plain};
 pub struct Calls {
     bell: Arc<Bell>,
     queue: Arc<Queue>,
-    pending: RefCell<HashMap<u64, Pending>>,
+    pending: RefCell<HashMap<u64, (Cancel, bool)>>,
     last: Cell<u64>,
     listener: Cell<Option<u64>>,
     /// What reads write beside their answer.
     pub(crate) note: RefCell<Uint32Array>,
-}
-
-struct Pending {
-    cancel: Cancel,
-    text: bool,
 }
 
 impl Calls {
@@ -46,22 +42,17 @@ impl Calls {
     }
 
     /// Gives `settle` what waits: `[number, answer, …]`, with the number 0 for log records.
-    fn deliver(self: &Rc<Self>, env: Env, settle: sys::napi_value) -> Result<()> {
+    fn deliver(self: &Rc<Self>, env: Env, settle: napi_value) -> Result<()> {
         let items = self.queue.drain();
         let mut batch = env.create_array(0)?;
         for item in items {
-            match item {
-                Item::Done { call, result } => {
-                    let pending = self.pending.borrow_mut().remove(&call);
-                    let text = pending.is_some_and(|pending| pending.text);
-                    batch.insert(call as f64)?;
-                    batch.insert(self.show(env, result, text)?)?;
-                }
-                Item::Log(record) => {
-                    batch.insert(0)?;
-                    batch.insert(self.show(env, Ok(record.into()), true)?)?;
-                }
-            }
+            let (call, result) = match item {
+                Item::Done { call, result } => (call, result),
+                Item::Log(record) => (0, Ok(record.into())),
+            };
+            let text = self.pending.borrow_mut().remove(&call).is_some_and(|(_, text)| text);
+            batch.insert(call as f64)?;
+            batch.insert(self.show(env, result, text)?)?;
         }
         if self.pending.borrow().is_empty() {
             self.bell.hold(env.raw(), false);
@@ -70,24 +61,23 @@ impl Calls {
         unsafe { Function::<Array<'_>, ()>::from_napi_value(env.raw(), settle) }?.call(batch)
     }
 
+    fn listen(&self, listener: Option<u64>) {
+        if let Some(before) = self.listener.replace(listener) {
+            log::stop(before);
+        }
+    }
+
     /// Ends what is under way: the environment does.
     fn close(&self) {
         self.bell.silence();
-        self.listener.take().map(log::stop);
+        self.listen(None);
         self.queue.close();
-        for pending in self.pending.take().into_values() {
-            pending.cancel.cancel();
-        }
+        self.pending.take().values().for_each(|(cancel, _)| cancel.cancel());
     }
 }
 
 /// What Node calls after a ring; the environment is null when it has ended.
-unsafe extern "C" fn deliver(
-    env: sys::napi_env,
-    settle: sys::napi_value,
-    context: *mut c_void,
-    _: *mut c_void,
-) {
+unsafe extern "C" fn deliver(env: napi_env, settle: napi_value, context: *mut c_void, _: *mut c_void) {
     if env.is_null() {
         return;
     }
@@ -126,26 +116,19 @@ impl EventLoop {
     }
 
     /// Does the operation of this name, on what is opened or on none: gives its answer, or the number under which
-    /// it comes. For values of the map that this opens, `text` says whether its codec reads text.
+    /// it comes.
     #[napi(catch_unwind)]
-    pub fn call(
-        &self,
-        env: Env,
-        on: Option<&Handle>,
-        op: String,
-        args: Vec<Given>,
-        text: Option<bool>,
-    ) -> Result<Shown> {
+    pub fn call(&self, env: Env, on: Option<&Handle>, op: String, args: Vec<Given>) -> Result<Shown> {
         let calls = &self.calls;
         let number = calls.last.get() + 1;
         calls.last.set(number);
-        let text = text.unwrap_or_else(|| on.is_some_and(|on| on.text));
+        let text = on.is_some_and(|on| on.text);
         let queue = calls.queue.clone();
         match submit(on.map(|on| &on.object), &op, plain(args), move |result| queue.done(number, result)) {
             Submitted::Ready(result) => calls.show(env, result, text),
             Submitted::Pending(cancel) => {
                 let mut pending = calls.pending.borrow_mut();
-                pending.insert(number, Pending { cancel, text });
+                pending.insert(number, (cancel, text));
                 if pending.len() == 1 {
                     calls.bell.hold(env.raw(), true);
                 }
@@ -157,8 +140,8 @@ impl EventLoop {
     /// Cancels a call that waits; its answer still comes, at once.
     #[napi(catch_unwind)]
     pub fn cancel(&self, number: f64) {
-        if let Some(pending) = self.calls.pending.borrow().get(&(number as u64)) {
-            pending.cancel.cancel();
+        if let Some((cancel, _)) = self.calls.pending.borrow().get(&(number as u64)) {
+            cancel.cancel();
         }
     }
 
@@ -169,7 +152,7 @@ impl EventLoop {
         let queue = self.calls.queue.clone();
         let listens = level.map(|level| log::listen(&level, move |record| queue.log(record)));
         let Some(listener) = listens.map_or(Some(None), |listener| listener.map(Some)) else { return false };
-        self.calls.listener.replace(listener).map(log::stop);
+        self.calls.listen(listener);
         true
     }
 }

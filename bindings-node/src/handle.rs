@@ -1,8 +1,5 @@
 //! What a program holds of the core, and the one read that is worth a way of its own.
-#![allow(
-    unsafe_code,
-    reason = "the memory of stamps and notes is shared with JavaScript, to spare crossings"
-)]
+#![allow(unsafe_code, reason = "memory is shared with JavaScript, to spare crossings")]
 
 use std::ffi::c_void;
 use std::ptr;
@@ -23,7 +20,7 @@ pub struct Handle {
     pub(crate) object: Object,
     pub(crate) calls: Rc<Calls>,
     /// Whether the map's codec reads text.
-    pub(crate) text: bool,
+    pub text: bool,
 }
 
 #[napi]
@@ -40,8 +37,8 @@ impl Handle {
             // JavaScript looks at the lower half of a stamp, which comes round after 4 billion changes.
             let at = group * 2 + usize::from(cfg!(target_endian = "big"));
             let may_keep = u32::from(entry.deadline.is_none());
-            // SAFETY: only this thread uses the memory, and JavaScript waits for this call.
             let mut note = self.calls.note.borrow_mut();
+            // SAFETY: only this thread uses the memory, and JavaScript waits for this call.
             unsafe { note.as_mut() }.copy_from_slice(&[may_keep, at as u32, stamp as u32]);
             Inside(env.raw()).content(&entry.value, entry.shape, self.text)
         });

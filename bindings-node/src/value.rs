@@ -182,8 +182,9 @@ impl Inside {
     }
 
     fn list(self, items: impl Iterator<Item = Result<Shown>>) -> Result<Shown> {
+        let length = items.size_hint().0;
         // SAFETY: as above.
-        let list = self.made(|value| unsafe { sys::napi_create_array(self.0, value) })?;
+        let list = self.made(|value| unsafe { sys::napi_create_array_with_length(self.0, length, value) })?;
         for (at, item) in (0..).zip(items) {
             // SAFETY: as above.
             check_status!(unsafe { sys::napi_set_element(self.0, list.0, at, item?.0) })?;

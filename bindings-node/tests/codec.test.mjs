@@ -60,7 +60,7 @@ test("a codec wants its own kind of value", async () => {
   const data = await client.map("bytes", { codec: bytes });
   await assert.rejects(data.set("k", "text"), {
     name: "TypeError",
-    message: /wants a Uint8Array, not "text"; for other/,
+    message: /wants a Uint8Array, not 'text'/,
   });
 });
 

@@ -34,17 +34,13 @@ export interface MapOptions<T = Uint8Array> extends CallOptions {
  * await client.close();
  */
 export async function open(url: string, options?: CallOptions): Promise<Client> {
-  return new Client(await call<Handle>({ op: "open", args: [url] }, options));
+  return new Client(await call<Handle>(undefined, "open", [url], options));
 }
 
 /** A client of one engine. */
 export class Client implements AsyncDisposable {
-  readonly #native: Handle;
-
   /** @internal */
-  constructor(native: Handle) {
-    this.#native = native;
-  }
+  constructor(private readonly native: Handle) {}
 
   /**
    * Opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty;
@@ -60,22 +56,20 @@ export class Client implements AsyncDisposable {
    */
   map(name: string, options?: MapOptions<Uint8Array>): Promise<PonosMap<Uint8Array>>;
   map<T>(name: string, options: MapOptions<T> & { codec: Codec<T> }): Promise<PonosMap<T>>;
-  async map(
-    name: string,
-    { codec = bytes as Codec<unknown>, ...options }: MapOptions<unknown> = {},
-  ): Promise<PonosMap<unknown>> {
+  async map(name: string, options: MapOptions<unknown> = {}): Promise<PonosMap<unknown>> {
+    const { codec = bytes as Codec<unknown>, ...named } = options;
     if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
       const hint = (codec as unknown) === "json" || typeof codec === "function" ? "; write json()" : "";
       throw new TypeError(`a codec has a name, encode and decode; ${show(codec)} has not${hint}`);
     }
-    const text = codec.text === true;
-    const open = { on: this.#native, op: "client.map", args: [name, codec.name], text };
-    return new PonosMap(await call<Handle>(open, options), new Values(codec, name), name);
+    const map = await call<Handle>(this.native, "client.map", [name, codec.name], named);
+    map.text = codec.text === true;
+    return new PonosMap(map, new Values(codec, name), name);
   }
 
   /** Closes every map, waiting for writes in flight, and the connections. A second call does nothing. */
   async close(): Promise<void> {
-    await call({ on: this.#native, op: "client.close", args: [] });
+    await call(this.native, "client.close", []);
   }
 
   /** Closes the client: what `await using` calls. */

@@ -1,5 +1,6 @@
 // Codecs: what the values of a map are in JavaScript, and what bytes they are for everyone else.
 
+import { inspect } from "node:util";
 import { PonosError } from "./error.js";
 import type { Content, Payload } from "./native.js";
 
@@ -89,13 +90,6 @@ function freeze<V>(value: V): V {
 // `ignoreBOM` keeps the mark: it is part of the text.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The bytes of a string with a character for each. */
-function fromCharacters(text: string): Uint8Array {
-  const data = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) data[at] = text.charCodeAt(at);
-  return data;
-}
-
 /** A map's codec with the checks around it. */
 export class Values<T> {
   constructor(
@@ -107,9 +101,8 @@ export class Values<T> {
     const data: unknown = this.codec.encode(value);
     const { name, text } = this.codec;
     if (text === true ? typeof data === "string" : data instanceof Uint8Array) return data as Payload;
-    const hint = name === "bytes" ? "; for other values open the map with a codec" : "";
     const wanted = text === true ? "text" : "a Uint8Array";
-    throw new TypeError(`the codec "${name}" of the map wants ${wanted}, not ${show(data)}${hint}`);
+    throw new TypeError(`the codec "${name}" of the map wants ${wanted}, not ${show(data)}`);
   }
 
   /** Items as an array; a string, whose characters nobody means, is left for the core to refuse. */
@@ -129,7 +122,7 @@ export class Values<T> {
     const { codec } = this;
     try {
       if (codec.text === true) return codec.decode(typeof data === "string" ? data : utf8.decode(data));
-      return codec.decode(typeof data === "string" ? fromCharacters(data) : data);
+      return codec.decode(typeof data === "string" ? new Uint8Array(Buffer.from(data, "latin1")) : data);
     } catch (cause) {
       const message = `the codec "${codec.name}" cannot read a value of the map`;
       throw new PonosError(["invalid", message, "decode", this.map, false], cause);
@@ -138,10 +131,4 @@ export class Values<T> {
 }
 
 /** A value for a message, short. */
-export function show(value: unknown): string {
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "string")
-    return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}…` : JSON.stringify(value);
-  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object";
-  return String(value);
-}
+export const show = (value: unknown): string => inspect(value, { depth: -1, maxStringLength: 40 });

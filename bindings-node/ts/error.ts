@@ -14,17 +14,10 @@
  * - `fenced`: another owner has taken over; stop the work this call was for.
  * - `internal`: a fault of Ponos or of the engine. Please report it.
  */
-export type ErrorKind =
-  | "invalid"
-  | "not_found"
-  | "conflict"
-  | "closed"
-  | "timeout"
-  | "unavailable"
-  | "quorum"
-  | "limited"
-  | "fenced"
-  | "internal";
+export type ErrorKind = Refused | Failed;
+
+type Refused = "invalid" | "not_found" | "conflict" | "closed" | "limited" | "fenced";
+type Failed = "timeout" | "unavailable" | "quorum" | "internal";
 
 /** {@link ErrorKind} in the manner of Node: `PONOS_CONFLICT`, `PONOS_NOT_FOUND`, … */
 export type ErrorCode = `PONOS_${Uppercase<ErrorKind>}`;
@@ -60,11 +53,8 @@ export class PonosError extends Error {
   }
 }
 
-Object.defineProperty(PonosError.prototype, "name", {
-  value: "PonosError",
-  configurable: true,
-  writable: true,
-});
+const NAME = { value: "PonosError", configurable: true, writable: true };
+Object.defineProperty(PonosError.prototype, "name", NAME);
 
 /** What an error is made of: kind, message, operation, object, whether the write may have been applied. */
 type Failure = [ErrorKind, string, string, string, boolean];

@@ -80,13 +80,13 @@ const SHAPES = ["plain", "list", "set"] as const;
 /** One event in a buffer: what is cheap at once, its values when they are looked at. */
 class Packed<T> {
   readonly kind: string | undefined;
-  readonly key?: string;
-  readonly shape?: Shape | undefined;
+  declare readonly key?: string;
+  declare readonly shape?: Shape | undefined;
   readonly revision: bigint;
   readonly coalesced: number;
-  readonly reason?: string | undefined;
-  readonly from?: Position;
-  readonly to?: Position;
+  declare readonly reason?: string | undefined;
+  declare readonly from?: Position;
+  declare readonly to?: Position;
   readonly #data: Buffer;
   readonly #values: Values<T>;
   readonly #seen: (T | undefined)[] = [];
@@ -116,10 +116,8 @@ class Packed<T> {
   }
 
   [inspect.custom](): object {
-    const fields = ["kind", "key", "value", "old", ...Object.keys(this)] as (keyof this)[];
-    return Object.fromEntries(
-      fields.map((name) => [name, this[name]]).filter(([, field]) => field !== undefined),
-    );
+    const { value, old } = this;
+    return Object.assign({ ...this }, value !== undefined && { value }, old !== undefined && { old });
   }
 
   /** Value (1) or old value (2), with its shape at that place of the head. */
@@ -159,8 +157,6 @@ export function* unpackEvents<T>(packed: Uint8Array, values: Values<T>): Generat
 
 /** @internal The entries of a snapshot, which come as the events that set them. */
 export function* unpack<T>(packed: Uint8Array, values: Values<T>): Generator<[string, T], undefined> {
-  for (const event of unpackEvents(packed, values)) {
-    const { key, value } = event as SetEvent<T>;
-    yield [key, value];
-  }
+  for (const event of unpackEvents(packed, values))
+    yield [(event as SetEvent<T>).key, (event as SetEvent<T>).value];
 }

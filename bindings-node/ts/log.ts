@@ -1,7 +1,7 @@
 // What the core has to say, for the program's own logger.
 
 import { show } from "./codec.js";
-import { listenWith, loop } from "./queue.js";
+import { loop, waiting } from "./queue.js";
 
 /** How much to hear: `error` is the least, `trace` the most. */
 export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
@@ -30,5 +30,7 @@ export function setLogger(logger?: (record: LogRecord) => void, level: LogLevel 
     throw new TypeError(`the logger must be a function, not ${show(logger)}`);
   }
   if (!loop.listen(logger && level)) throw new TypeError(`level=${show(level)} is none of error to trace`);
-  listenWith(logger && (([level, target, message]) => logger({ level, target, message })));
+  waiting.set(0, ([level, target, message]: [LogLevel, string, string]) =>
+    logger?.({ level, target, message }),
+  );
 }

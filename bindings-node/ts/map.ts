@@ -162,7 +162,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
     // Read before a codec runs, which might read another key.
     const [mayKeep, at, stamp] = note as unknown as [number, number, number];
     const value = this.values.decode(content);
-    if (mayKeep === 1) this.#mirror?.keep(key, value, at, stamp, sizeOf(content));
+    if (mayKeep === 1) this.#mirror?.keep(key, { value, at, stamp, size: sizeOf(content) });
     return value;
   }
 }

@@ -13,6 +13,8 @@ export type Content = Payload | Payload[] | { set: Payload[] };
 
 /** What is opened: a client, map, snapshot or watcher. */
 export interface Handle {
+  /** Whether the codec of a map reads text. */
+  text: boolean;
   get(key: string): Content | null;
   has(key: string): boolean;
   stamps(): ArrayBuffer | null;
@@ -21,7 +23,7 @@ export interface Handle {
 /** The one way in for all else: the operations are those of `ops.rs` of bindings-core, by name. */
 export interface EventLoop {
   /** The number under which an answer will come, or the answer; of a read it is the answer. */
-  call(on: Handle | undefined, op: string, args: unknown[], text?: boolean): unknown;
+  call(on: Handle | undefined, op: string, args: unknown[]): unknown;
   cancel(call: number): void;
   /** Sends log records up to a level, or none, to the loop; says whether there is such a level. */
   listen(level: string | undefined): boolean;

@@ -1,7 +1,6 @@
 // The calls of this thread, and the native event loop that answers them.
 
 import { thrown } from "./error.js";
-import type { LogLevel } from "./log.js";
 import { type Handle, native } from "./native.js";
 import { onAbort } from "./signal.js";
 
@@ -13,8 +12,8 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-const waiting = new Map<number, (answer: unknown) => void>();
-let listener: Listener | undefined;
+/** Who waits for an answer, by the number of the call; under 0, who hears of log records. */
+export const waiting = new Map<number, (answer: never) => void>();
 
 /** What `get` writes beside its answer: whether it may be kept, where its stamp is, and its stamp. */
 export const note = new Uint32Array(3);
@@ -22,26 +21,14 @@ export const note = new Uint32Array(3);
 /** The way into the core. It keeps the process alive only while calls wait. */
 export const loop = new native.EventLoop(settle, note);
 
-type Listener = (record: [LogLevel, string, string]) => void;
-
-/** Has log records given to `heard`: level, target and message. */
-export function listenWith(heard: Listener | undefined): void {
-  listener = heard;
-}
-
-/** Takes a batch: a number and its answer, again and again; the number of a log record is 0. */
+/** Takes a batch: a number and its answer, again and again. */
 function settle(batch: unknown[]): void {
   for (let at = 0; at < batch.length; at += 2) {
-    const call = batch[at] as number;
-    if (call === 0) {
-      const heard = listener;
-      // By itself: an error of the listener's must not keep answers from their callers.
-      if (heard) queueMicrotask(() => heard(batch[at + 1] as Parameters<Listener>[0]));
-    } else {
-      const resolve = waiting.get(call);
-      waiting.delete(call);
-      resolve?.(batch[at + 1]);
-    }
+    const [call, answer] = [batch[at] as number, batch[at + 1] as never];
+    const resolve = waiting.get(call);
+    // By itself: an error of the listener's must not keep answers from their callers.
+    if (call === 0) queueMicrotask(() => resolve?.(answer));
+    else if (waiting.delete(call)) resolve?.(answer);
   }
 }
 
@@ -49,33 +36,25 @@ function settle(batch: unknown[]): void {
 const TURN = 256;
 let ready = 0;
 
-/** An operation: on what, which, and with which arguments in order. */
-export interface Call {
-  on?: Handle;
-  op: string;
-  args: unknown[];
-  /** Of a map that is opened: whether its codec reads text. */
-  text?: boolean;
-  /** How much work of the caller's follows an answer. */
-  weight?: number;
-}
-
 /**
- * Starts an operation with the options that the caller was given. An answer that is ready at once is returned
- * without a promise, which would take as long as the call. A loop of such calls would keep all else from running
- * for ever, so now and then one comes a turn of Node's loop later.
+ * Starts an operation with its arguments and the options that the caller was given.
+ *
+ * An answer that is ready at once is returned without a promise, which would take as long as the call. A loop of such
+ * calls would keep all else from running for ever, so now and then one comes a turn of Node's loop later; `weight`
+ * says how much work of the caller's follows an answer.
  */
-export function call<A>({ on, op, args, text, weight = 1 }: Call, options?: CallOptions): A | Promise<A> {
-  let signal: AbortSignal | undefined;
-  if (options !== undefined) {
-    if (typeof options !== "object" || options === null)
-      throw new TypeError(`options are an object, not ${options}`);
-    const { signal: given, ...named } = options;
-    signal = given;
-    signal?.throwIfAborted();
-    args.push(named);
-  }
-  const answer = loop.call(on, op, args, text);
+export function call<A>(
+  on: Handle | undefined,
+  op: string,
+  args: unknown[],
+  options?: CallOptions,
+  weight = 1,
+): A | Promise<A> {
+  if (options === null || (options !== undefined && typeof options !== "object"))
+    throw new TypeError(`options are an object, not ${options}`);
+  const { signal, ...named } = options ?? {};
+  signal?.throwIfAborted();
+  const answer = loop.call(on, op, options === undefined ? args : [...args, named]);
   if (typeof answer === "number") return later(answer, signal);
   ready += weight;
   if (ready < TURN) return checked(answer);

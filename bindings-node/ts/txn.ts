@@ -1,6 +1,6 @@
 // Transactions.
 
-import { show, type Values } from "./codec.js";
+import type { Values } from "./codec.js";
 import type { Handle } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
 
@@ -24,21 +24,21 @@ export interface TxnDone {
  * what those before it have done. One that is refused (a bound, a wrong type) refuses the whole, when it is committed.
  */
 export class Txn<T> {
-  readonly #native: Handle;
-  readonly #values: Values<T>;
   /** The conditions, and the operations of the two branches. */
   readonly #parts: unknown[][][] = [[], [], []];
   #branch = 1;
 
   /** @internal */
-  constructor(native: Handle, values: Values<T>) {
-    this.#native = native;
-    this.#values = values;
-  }
+  constructor(
+    private readonly native: Handle,
+    private readonly values: Values<T>,
+  ) {}
 
   /** Adds a condition. */
   when(key: string, condition: Condition<T>): this {
-    this.#parts[0]?.push([key, ...this.#when(condition)]);
+    const named = typeof condition === "string" ? { [condition]: true } : { ...condition };
+    if ("value" in named) named.value = this.values.encode(named.value as T) as T;
+    this.#parts[0]?.push([key, named]);
     return this;
   }
 
@@ -50,7 +50,7 @@ export class Txn<T> {
 
   /** Sets a key, for `ttlMs` milliseconds or for ever. */
   set(key: string, value: T, options: { ttlMs?: number | undefined } = {}): this {
-    return this.#add("set", key, this.#values.encode(value), options);
+    return this.#add("set", key, this.values.encode(value), options);
   }
 
   /** Deletes a key. */
@@ -69,29 +69,19 @@ export class Txn<T> {
   }
 
   /** Appends items to a list. */
-  listAppend(key: string, items: Iterable<T>): this {
-    return this.#add("list_append", key, this.#values.encodeAll(items));
-  }
+  readonly listAppend = this.#edit("list_append");
 
   /** Appends those items that a list does not hold yet. */
-  listAppendUnique(key: string, items: Iterable<T>): this {
-    return this.#add("list_append_unique", key, this.#values.encodeAll(items));
-  }
+  readonly listAppendUnique = this.#edit("list_append_unique");
 
   /** Removes every occurrence of the items from a list. */
-  listRemove(key: string, items: Iterable<T>): this {
-    return this.#add("list_remove", key, this.#values.encodeAll(items));
-  }
+  readonly listRemove = this.#edit("list_remove");
 
   /** Adds members to a set. */
-  setAdd(key: string, items: Iterable<T>): this {
-    return this.#add("set_add", key, this.#values.encodeAll(items));
-  }
+  readonly setAdd = this.#edit("set_add");
 
   /** Removes members from a set. */
-  setRemove(key: string, items: Iterable<T>): this {
-    return this.#add("set_remove", key, this.#values.encodeAll(items));
-  }
+  readonly setRemove = this.#edit("set_remove");
 
   /** Gives an entry a new time to live in milliseconds, or with `null` none. */
   touch(key: string, ttlMs: number | null): this {
@@ -106,27 +96,17 @@ export class Txn<T> {
    * has one revision, and no reader sees half of it. *Cost*: one round trip.
    */
   async commit(options?: CallOptions): Promise<TxnDone> {
-    const commit = { on: this.#native, op: "map.txn", args: [...this.#parts] };
-    const [revision, matched, changed] = await call<[bigint, boolean, boolean]>(commit, options);
+    const done = await call<[bigint, boolean, boolean]>(this.native, "map.txn", this.#parts, options);
+    const [revision, matched, changed] = done;
     return { revision, matched, changed };
+  }
+
+  #edit(op: string): { edit(key: string, items: Iterable<T>): Txn<T> }["edit"] {
+    return (key, items) => this.#add(op, key, this.values.encodeAll(items));
   }
 
   #add(op: string, key: string, ...args: unknown[]): this {
     this.#parts[this.#branch]?.push([op, key, ...args]);
     return this;
-  }
-
-  /** Whether it is to be absent, or present; its revision; its value. */
-  #when(condition: Condition<T>): unknown[] {
-    if (condition === "absent" || condition === "present")
-      return [condition === "absent", condition === "present"];
-    if (typeof condition === "object" && condition !== null && Object.keys(condition).length === 1) {
-      if ("revision" in condition && condition.revision !== undefined)
-        return [false, false, condition.revision];
-      if ("value" in condition) return [false, false, undefined, this.#values.encode(condition.value)];
-    }
-    throw new TypeError(
-      `a condition is "absent", "present", { revision } or { value }, not ${show(condition)}`,
-    );
   }
 }

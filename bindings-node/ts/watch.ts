@@ -93,8 +93,7 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
 
   /** Closes the watcher: what leaving a `for await` loop calls. */
   async return(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    this.close();
-    return { done: true, value: undefined };
+    return { done: true, value: this.close() as undefined };
   }
 
   [Symbol.asyncIterator](): this {
@@ -128,8 +127,7 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
   }
 
   async #fetch(max: number): Promise<void> {
-    const next = { on: this.#native, op: "watch.next", args: [max], weight: 32 };
-    const data = await call<Uint8Array>(next, { signal: this.#signal });
+    const data = await call<Uint8Array>(this.#native, "watch.next", [max], { signal: this.#signal }, 32);
     if (this.#state !== "open") return;
     if (data.length === 0) this.close();
     else this.#fetched = unpackEvents(data, this.#values);

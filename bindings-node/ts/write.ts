@@ -119,11 +119,7 @@ export abstract class Writes<T> extends Reads<T> {
    */
   incr(key: string, by?: number, options?: IncrOptions<number>): Promise<Counted<number>>;
   incr(key: string, by: bigint, options?: IncrOptions<bigint>): Promise<Counted<bigint>>;
-  async incr(
-    key: string,
-    by: number | bigint = 1,
-    options?: IncrOptions<number | bigint>,
-  ): Promise<Counted<number | bigint>> {
+  async incr(key: string, by: Sum = 1, options?: IncrOptions<Sum>): Promise<Counted<Sum>> {
     return counted(await this.run("map.incr", [key, by], options));
   }
 
@@ -142,41 +138,31 @@ export abstract class Writes<T> extends Reads<T> {
    *
    * *Errors*: `invalid` if there are no items, if the value is no list, or would outgrow `max_value`.
    */
-  listAppend(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("map.list_append", key, items, options);
-  }
+  readonly listAppend = this.#edit("map.list_append");
 
   /** As {@link listAppend}, for those items that the list does not hold yet. */
-  listAppendUnique(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("map.list_append_unique", key, items, options);
-  }
+  readonly listAppendUnique = this.#edit("map.list_append_unique");
 
   /**
    * Removes every occurrence of the items from a list; a list that becomes empty is deleted.
    *
    * *Errors*: `invalid` if there are no items, or if the value is no list.
    */
-  listRemove(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("map.list_remove", key, items, options);
-  }
+  readonly listRemove = this.#edit("map.list_remove");
 
   /**
    * Adds members to a set, an absent key being an empty one. Members are the same if their encoded forms are.
    *
    * *Errors*: `invalid` if there are no items, if the value is no set, or would outgrow `max_value`.
    */
-  setAdd(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("map.set_add", key, items, options);
-  }
+  readonly setAdd = this.#edit("map.set_add");
 
   /**
    * Removes members from a set; a set that becomes empty is deleted.
    *
    * *Errors*: `invalid` if there are no items, or if the value is no set.
    */
-  setRemove(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("map.set_remove", key, items, options);
-  }
+  readonly setRemove = this.#edit("map.set_remove");
 
   /**
    * Gives an entry a new time to live from now on, or with `null` none; if the key is absent nothing changes.
@@ -210,12 +196,15 @@ export abstract class Writes<T> extends Reads<T> {
 
   /** @internal */
   protected run<A>(op: string, args: unknown[], options?: CallOptions): A | Promise<A> {
-    return call({ on: this.native, op, args }, options);
+    return call(this.native, op, args, options);
   }
 
-  async #edit(op: string, key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    const done = await this.run<[bigint, boolean, number]>(op, [key, this.values.encodeAll(items)], options);
-    return { revision: done[0], changed: done[1], size: done[2] };
+  #edit(op: string): Edit<T>["edit"] {
+    return async (key, items, options) => {
+      const args = [key, this.values.encodeAll(items)];
+      const [revision, changed, size] = await this.run<Done<number>>(op, args, options);
+      return { revision, changed, size };
+    };
   }
 
   #encoded(options: Conditions<T> | undefined): CallOptions | undefined {
@@ -237,8 +226,15 @@ export abstract class Writes<T> extends Reads<T> {
   }
 }
 
+type Sum = number | bigint;
+
+/** An edit, written as a method so that a map of more special values passes for one of more general ones. */
+interface Edit<T> {
+  edit(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited>;
+}
+
 /** A write as it crosses the border. */
-type Done = [revision: bigint, changed: boolean, previous: Content | undefined];
+type Done<P = Content | undefined> = [revision: bigint, changed: boolean, previous: P];
 
 const changed = ([revision, changed]: Done): Changed => ({ revision, changed });
 
