@@ -101,7 +101,7 @@ fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
             None => of_map(map.clone(), name, args),
         },
         (Some(Object::Snapshot(snapshot)), _) => read(snapshot, name, args).map(Begun::Ready),
-        (None, _) => Err(unknown(op)),
+        (None, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
     }
 }
 
