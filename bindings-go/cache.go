@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// most is how many decoded values a typed map keeps; another one beyond that makes room by chance.
+// most is how many decoded values a typed map keeps; one more, and it begins anew.
 const most = 65_536
 
 // cache keeps decoded values for as long as the core does not say that their key may have changed.
@@ -38,14 +38,8 @@ func (c *cache[T]) get(key string) (T, bool) {
 func (c *cache[T]) put(key string, value cached[T]) {
 	c.Lock()
 	defer c.Unlock()
-	if c.values == nil {
+	if c.values == nil || len(c.values) >= most {
 		c.values = make(map[string]cached[T])
-	}
-	if _, ok := c.values[key]; !ok && len(c.values) >= most {
-		for other := range c.values {
-			delete(c.values, other)
-			break
-		}
 	}
 	c.values[key] = value
 }

@@ -85,9 +85,9 @@ func TestManyCallsInFlightEndTogether(t *testing.T) {
 }
 
 func inFlight() int {
-	calls.Lock()
-	defer calls.Unlock()
-	return len(*calls.all.Load()) - len(calls.idle)
+	idle.Lock()
+	defer idle.Unlock()
+	return idle.all - len(idle.calls)
 }
 
 func TestAHundredThousandCanceledCallsLeaveNothing(t *testing.T) {

@@ -25,7 +25,7 @@ type Client struct{ *handle }
 // engine does not answer within connect_timeout. Cost: for Redis two connections, however many maps are opened.
 func Open(ctx context.Context, url string) (*Client, error) {
 	start()
-	id, err := do(ctx, request{op: C.PONOS_OP_OPEN, key: url}, (*answer).handle)
+	id, err := do(ctx, nil, "open", (*answer).handle, url)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (c *Client) Map(ctx context.Context, name string, options *MapOptions) (*Ma
 		options = &MapOptions{}
 	}
 	codec := cmp.Or(options.Codec, "bytes")
-	args := packed(nil).text(codec).flag(options.Ordered).i64(int64(options.WatchQueue))
-	id, err := do(ctx, request{C.PONOS_OP_OPEN_MAP, c.handle, name, nil, args}, (*answer).handle)
+	queue := unless(int64(options.WatchQueue), 0)
+	id, err := do(ctx, c.handle, "client.map", (*answer).handle, name, codec, options.Ordered, queue)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,6 @@ func (c *Client) Map(ctx context.Context, name string, options *MapOptions) (*Ma
 // Close closes every map, draining writes in flight, and the connections. It waits for that as long as the URL's
 // timeout at most for each map. A second call does nothing. The error is always nil.
 func (c *Client) Close() error {
-	_, err := do(context.Background(), request{op: C.PONOS_OP_CLOSE, on: c.handle}, readNothing)
+	_, err := do(context.Background(), c.handle, "client.close", readNothing)
 	return err
 }

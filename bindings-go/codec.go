@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -32,29 +33,15 @@ func (jsonCodec[T]) Encode(value T) ([]byte, error) {
 	if err := encoder.Encode(value); err != nil {
 		return nil, err
 	}
-	return separators(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), nil
+	text := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	if bytes.Contains(text, []byte(`\u202`)) {
+		text = []byte(separators.Replace(string(text)))
+	}
+	return text, nil
 }
 
 // separators undoes the escapes of U+2028 and U+2029, which Go insists on and no other language writes.
-func separators(text []byte) []byte {
-	if !bytes.Contains(text, []byte(`\u202`)) {
-		return text
-	}
-	out := text[:0]
-	for len(text) > 0 {
-		next, with := 1, text[:1]
-		switch {
-		case bytes.HasPrefix(text, []byte(`\u2028`)):
-			next, with = 6, []byte("\u2028")
-		case bytes.HasPrefix(text, []byte(`\u2029`)):
-			next, with = 6, []byte("\u2029")
-		case text[0] == '\\':
-			next, with = 2, text[:2]
-		}
-		out, text = append(out, with...), text[next:]
-	}
-	return out
-}
+var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
 
 func (jsonCodec[T]) Decode(data []byte) (value T, err error) {
 	err = json.Unmarshal(data, &value)
@@ -68,16 +55,13 @@ type textCodec struct{}
 
 func (textCodec) Name() string { return "str" }
 
-func (textCodec) Encode(value string) ([]byte, error) {
-	if !utf8.ValidString(value) {
-		return nil, fmt.Errorf("%q is not UTF-8", value)
-	}
-	return []byte(value), nil
-}
+func (textCodec) Encode(value string) ([]byte, error) { return []byte(value), valid(value) }
 
-func (textCodec) Decode(data []byte) (string, error) {
-	if !utf8.Valid(data) {
-		return "", fmt.Errorf("%q is not UTF-8", data)
+func (textCodec) Decode(data []byte) (string, error) { return string(data), valid(string(data)) }
+
+func valid(text string) error {
+	if utf8.ValidString(text) {
+		return nil
 	}
-	return string(data), nil
+	return fmt.Errorf("%q is not UTF-8", text)
 }

@@ -59,19 +59,17 @@ type Error struct {
 
 // Error is the operation, the object and the message in one line.
 func (e *Error) Error() string {
-	var text strings.Builder
-	text.WriteString(e.Operation)
+	place, doubt := e.Operation, ""
 	if e.Object != "" {
-		text.WriteString(" " + strconv.Quote(e.Object))
+		place += " " + strconv.Quote(e.Object)
 	}
-	if text.Len() > 0 {
-		text.WriteString(": ")
+	if place != "" {
+		place += ": "
 	}
-	text.WriteString(e.Message)
 	if e.MaybeApplied {
-		text.WriteString(" (the write may have been applied)")
+		doubt = " (the write may have been applied)"
 	}
-	return text.String()
+	return place + e.Message + doubt
 }
 
 // Is makes [errors.Is] find the kind.
@@ -85,15 +83,20 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // readError reads a packed error.
 func readError(a *answer) *Error {
-	e := &Error{MaybeApplied: a.flag(), Kind: ErrorKind(a.text()), Operation: a.text(), Object: a.text(), Message: a.text()}
-	if causes := a.text(); causes != "" {
-		e.cause = errors.New(causes)
+	a.list()
+	e := &Error{Kind: ErrorKind(a.text()), Message: a.text(), Operation: a.text(), Object: a.text(), MaybeApplied: a.flag()}
+	causes := make([]string, a.list())
+	for i := range causes {
+		causes[i] = a.text()
+	}
+	if len(causes) > 0 {
+		e.cause = errors.New(strings.Join(causes, ": "))
 	}
 	return e
 }
 
 // contextError is the error of a call whose context is done.
-func contextError(ctx context.Context, name operation, object string, sent bool) *Error {
+func contextError(ctx context.Context, operation, object string, maybeApplied bool) *Error {
 	cause := ctx.Err()
 	kind, message := ErrCanceled, "the context is canceled"
 	if errors.Is(cause, context.DeadlineExceeded) {
@@ -103,10 +106,5 @@ func contextError(ctx context.Context, name operation, object string, sent bool)
 		message += ": " + why.Error()
 		cause = errors.Join(cause, why)
 	}
-	return &Error{kind, name.name, object, message, sent && name.writes, cause}
-}
-
-// codecError is the error of a value that its codec refuses.
-func codecError(operation, object, message string, cause error) *Error {
-	return &Error{ErrInvalid, operation, object, message + ": " + cause.Error(), false, cause}
+	return &Error{kind, operation, object, message, maybeApplied, cause}
 }

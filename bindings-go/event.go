@@ -56,6 +56,8 @@ type Event struct {
 	Shape Shape
 	// Old is the value before; nil if there was none, or it is not known.
 	Old []byte
+	// OldShape says how to read Old.
+	OldShape Shape
 	// Revision is the one that did it.
 	Revision uint64
 	// Coalesced is how many changes this event stands for: 1, or more if the watcher fell behind its queue; Old is then
@@ -68,31 +70,32 @@ type Event struct {
 }
 
 // Items are those of a list or set that was set, in order; nil otherwise.
-func (e Event) Items() [][]byte {
-	if e.Kind != EventSet {
-		return nil
-	}
-	return Entry{Value: e.Value, Shape: e.Shape}.Items()
-}
+func (e Event) Items() [][]byte { return split(e.Value, e.Shape) }
+
+// OldItems are those of the list or set that was there before, in order; nil otherwise.
+func (e Event) OldItems() [][]byte { return split(e.Old, e.OldShape) }
 
 // readEvents reads a batch as bindings-core packs it.
 func readEvents(a *answer) []Event {
-	events := make([]Event, 0, len(a.rest)/64)
-	for len(a.rest) > 0 {
-		events = append(events, readEvent(a))
+	packed := answer{a.borrowed()}
+	events := make([]Event, 0, batch)
+	for len(packed.rest) > 0 {
+		event, _ := readEvent(&packed)
+		events = append(events, event)
 	}
 	return events
 }
 
-func readEvent(a *answer) Event {
-	kind, detail, hasOld := a.byte(), a.byte(), a.flag()
-	a.take(1)
-	e := Event{Kind: eventKinds[kind], Coalesced: int(a.u32()), Revision: a.u64()}
-	key, value, old := int(a.u32()), int(a.u32()), int(a.u32())
+// readEvent reads one; or an entry, which is packed as the event that set it, with its deadline.
+func readEvent(a *answer) (Event, uint64) {
+	kind, detail, oldShape, flags := a.byte(), a.byte(), a.byte(), a.byte()
+	e := Event{Kind: eventKinds[kind], OldShape: shapes[oldShape], Coalesced: int(a.rawU32()), Revision: a.rawU64()}
+	deadline, key, value, old := a.rawU64(), int(a.rawU32()), int(a.rawU32()), int(a.rawU32())
 	a.take(4)
 	if e.Kind == EventResynced {
-		e.Reason, e.From, e.To = reasons[detail], Position{a.u64(), a.u64()}, Position{a.u64(), e.Revision}
-		return e
+		e.Reason, e.From = reasons[detail], Position{a.rawU64(), a.rawU64()}
+		e.To = Position{a.rawU64(), e.Revision}
+		return e, 0
 	}
 	// One allocation for all three: nothing that the caller may change reaches the key.
 	all := clone(a.take(key + value + old))
@@ -100,8 +103,13 @@ func readEvent(a *answer) Event {
 	if e.Kind == EventSet {
 		e.Shape, e.Value = shapes[detail], all[key:key+value:key+value]
 	}
-	if hasOld {
+	if flags == 1 {
 		e.Old = all[key+value:]
 	}
-	return e
+	return e, deadline
+}
+
+func readEntry(a *answer) (string, Entry) {
+	e, deadline := readEvent(a)
+	return e.Key, Entry{e.Value, e.Revision, moment(deadline), e.Shape}
 }

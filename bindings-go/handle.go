@@ -3,8 +3,6 @@ package ponos
 /*
 #cgo noescape ponos_get
 #cgo nocallback ponos_get
-#cgo noescape ponos_state
-#cgo nocallback ponos_state
 #cgo noescape ponos_stamp
 #cgo nocallback ponos_stamp
 #cgo nocallback ponos_free
@@ -25,9 +23,9 @@ import (
 type handle struct {
 	id    C.size_t
 	named string
-	// writing lets one write at a time into the core, which has to decide them one by one anyway: a goroutine that
+	// calling lets one call at a time into the core, which has to decide writes one by one anyway: a goroutine that
 	// waited there for another would take a thread with it.
-	writing sync.Mutex
+	calling sync.Mutex
 }
 
 func newHandle(id uintptr, name string) *handle {
@@ -50,19 +48,19 @@ func (h *handle) name() string {
 	return h.named
 }
 
-// peek copies the value of key into dst if it fits, and gives its length; -1 if it is absent.
-func (h *handle) peek(key string, dst []byte, entry *C.PonosEntry) int {
-	length := C.ponos_get(h.number(), (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)),
-		(*C.uint8_t)(unsafe.SliceData(dst)), C.size_t(len(dst)), entry)
+// peek copies the value of key, or its packed entry, into dst if it fits, and gives its length; -1 if it is absent.
+func (h *handle) peek(key string, whole bool, dst []byte) int {
+	length := C.ponos_get(h.number(), (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)), C.bool(whole),
+		(*C.uint8_t)(unsafe.SliceData(dst)), C.size_t(len(dst)))
 	runtime.KeepAlive(h)
 	return int(length)
 }
 
-// get appends the value of key to dst.
-func (h *handle) get(dst []byte, key string, entry *C.PonosEntry) ([]byte, bool) {
+// get appends the value of key, or its packed entry, to dst.
+func (h *handle) get(dst []byte, key string, whole bool) ([]byte, bool) {
 	for {
 		from := len(dst)
-		length := h.peek(key, dst[from:cap(dst)], entry)
+		length := h.peek(key, whole, dst[from:cap(dst)])
 		if length < 0 {
 			return dst, false
 		}
@@ -72,13 +70,6 @@ func (h *handle) get(dst []byte, key string, entry *C.PonosEntry) ([]byte, bool)
 		// By the next look it may have grown again.
 		dst = append(make([]byte, 0, from+length), dst...)
 	}
-}
-
-func (h *handle) state() C.PonosState {
-	var state C.PonosState
-	C.ponos_state(h.number(), &state)
-	runtime.KeepAlive(h)
-	return state
 }
 
 // stamp is the number that rises when key may have changed. It is valid as long as the handle.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // queued is how many log records wait for a logger at most; more are counted and told.
@@ -22,22 +23,13 @@ var logTo atomic.Pointer[logs]
 var settingLogger sync.Mutex
 
 type logs struct {
-	records chan record
+	records chan slog.Record
 	lost    atomic.Int64
 	end     chan struct{}
 }
 
-type record struct {
-	level           slog.Level
-	target, message string
-}
-
 // LevelTrace is the level of the core's most talkative records.
 const LevelTrace = slog.LevelDebug - 4
-
-var levels = map[string]slog.Level{
-	"error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug, "trace": LevelTrace,
-}
 
 // SetLogger gives what the core has to tell to logger, from level on; nil for silence, which is the default.
 //
@@ -50,32 +42,25 @@ func SetLogger(logger *slog.Logger, level slog.Level) {
 	var to *logs
 	C.ponos_log(0)
 	if logger != nil {
-		to = &logs{records: make(chan record, queued), end: make(chan struct{})}
+		to = &logs{records: make(chan slog.Record, queued), end: make(chan struct{})}
 		go to.run(logger)
 	}
 	if before := logTo.Swap(to); before != nil {
 		close(before.end)
 	}
 	if logger != nil {
-		C.ponos_log(C.uint8_t(detail(level)))
+		// Of the core's numbers, from 1 error to 5 trace, the one that is as talkative.
+		C.ponos_log(C.uint8_t(min(5, 1+max(0, slog.LevelError-level+3)/4)))
 	}
-}
-
-// detail is the core's number of a level: 1 error to 5 trace.
-func detail(level slog.Level) int {
-	for i, lowest := range []slog.Level{slog.LevelError, slog.LevelWarn, slog.LevelInfo, slog.LevelDebug} {
-		if level >= lowest {
-			return i + 1
-		}
-	}
-	return 5
 }
 
 func (l *logs) run(logger *slog.Logger) {
 	for {
 		select {
 		case r := <-l.records:
-			logger.LogAttrs(context.Background(), r.level, r.message, slog.String("target", r.target))
+			if handler := logger.Handler(); handler.Enabled(context.Background(), r.Level) {
+				handler.Handle(context.Background(), r)
+			}
 			if lost := l.lost.Swap(0); lost > 0 {
 				logger.Warn("log records were dropped", "count", lost)
 			}
@@ -86,13 +71,21 @@ func (l *logs) run(logger *slog.Logger) {
 }
 
 // logged takes a record on the core's thread: it must not wait.
-func logged(data []byte) {
-	to, a := logTo.Load(), answer{rest: data}
+func logged(a answer) {
+	to, level := logTo.Load(), LevelTrace
 	if to == nil {
 		return
 	}
+	a.take(1)
+	a.list()
+	if name := a.borrowed(); string(name) != "trace" {
+		level.UnmarshalText(name)
+	}
+	target := slog.String("target", a.text())
+	record := slog.NewRecord(time.Now(), level, a.text(), 0)
+	record.AddAttrs(target)
 	select {
-	case to.records <- record{levels[a.text()], a.text(), a.text()}:
+	case to.records <- record:
 	default:
 		to.lost.Add(1)
 	}

@@ -1,7 +1,6 @@
-package ponos
+//go:build cgo
 
-// #include "ponos.h"
-import "C"
+package ponos
 
 import (
 	"context"
@@ -54,8 +53,6 @@ const (
 	StateClosed State = "closed"
 )
 
-var states = [...]State{StateLive, StateStale, StateResyncing, StateClosed}
-
 // Status is how far a map's local copy is to be trusted.
 type Status struct {
 	State State
@@ -65,15 +62,12 @@ type Status struct {
 
 // Status says how far the local copy is to be trusted.
 func (m *Map) Status() Status {
-	state := m.state()
-	return Status{states[state.status], moment(uint64(state.since))}
+	return local(m.handle, "map.status", func(a *answer) Status { a.list(); return Status{State(a.text()), a.time()} })
 }
 
 // Snapshot is the whole map at one revision. Cost: O(1); it keeps what it shows in memory.
 func (m *Map) Snapshot() *Snapshot {
-	id, err := do(context.Background(), request{op: C.PONOS_OP_SNAPSHOT, on: m.handle}, (*answer).handle)
-	must(err)
-	return &Snapshot{reads{newHandle(id, m.name())}}
+	return &Snapshot{reads{newHandle(local(m.handle, "map.snapshot", (*answer).handle), m.name())}}
 }
 
 // Snapshot is a map as it was at one revision: it never changes, and keeps what it shows in memory. Keys that had
@@ -85,17 +79,17 @@ type Snapshot struct{ reads }
 // Errors: [ErrInvalid] for a bad key, [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: linearizable with all
 // writes, on an engine with one primary. Cost: one round trip.
 func (m *Map) GetLatest(ctx context.Context, key string) (Entry, bool, error) {
-	entry, err := do(ctx, request{op: C.PONOS_OP_GET_LATEST, on: m.handle, key: key}, func(a *answer) *Entry {
-		if !a.flag() {
-			return nil
+	there := false
+	entry, err := do(ctx, m.handle, "map.get_latest", func(a *answer) (entry Entry) {
+		if there = a.list() > 0; there {
+			entry.Value, entry.Shape = a.value()
+			entry.Revision = a.u64()
+			a.text()
+			entry.Expires = a.time()
 		}
-		entry := a.entry()
-		return &entry
-	})
-	if entry == nil {
-		return Entry{}, false, err
-	}
-	return *entry, true, nil
+		return entry
+	}, key)
+	return entry, there, err
 }
 
 // Sync waits until the local copy shows everything that the engine had accepted when this was called, and gives the
@@ -104,7 +98,7 @@ func (m *Map) GetLatest(ctx context.Context, key string) (Entry, bool, error) {
 // Errors: [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: reads that follow see every write that returned
 // anywhere before the call. Cost: one round trip, more if changes were missed.
 func (m *Map) Sync(ctx context.Context) (uint64, error) {
-	return do(ctx, request{op: C.PONOS_OP_SYNC, on: m.handle}, readRevision)
+	return do(ctx, m.handle, "map.sync", (*answer).u64)
 }
 
 // WaitFor waits until the local copy shows this revision of its generation, or a later generation, and gives the
@@ -112,19 +106,12 @@ func (m *Map) Sync(ctx context.Context) (uint64, error) {
 //
 // Errors: [ErrClosed], [ErrTimeout]. Cost: none, if it is reached already.
 func (m *Map) WaitFor(ctx context.Context, revision uint64) (uint64, error) {
-	return do(ctx, request{op: C.PONOS_OP_WAIT_FOR, on: m.handle, args: packed(nil).u64(revision)}, readRevision)
+	return do(ctx, m.handle, "map.wait_for", (*answer).u64, revision)
 }
 
 // Close drains writes in flight, ends the watchers and stops following. Reads go on, on the last state. It closes every
 // handle to this map in this client; a second call does nothing. The error is always nil.
 func (m *Map) Close() error {
-	_, err := do(context.Background(), request{op: C.PONOS_OP_CLOSE_MAP, on: m.handle}, readNothing)
+	_, err := do(context.Background(), m.handle, "map.close", readNothing)
 	return err
-}
-
-// must is for local reads, which fail by a fault of this package only.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
 }

@@ -21,33 +21,21 @@ type MapOptions struct {
 
 // Condition is what must hold of an entry for a write to go ahead. The zero value always holds.
 type Condition struct {
-	kind     byte
-	revision uint64
-	value    []byte
+	absent, present bool
+	revision, value any
 }
 
 // IfAbsent holds if the key is absent.
-func IfAbsent() Condition { return Condition{kind: 1} }
+func IfAbsent() Condition { return Condition{absent: true} }
 
 // IfPresent holds if the key is present.
-func IfPresent() Condition { return Condition{kind: 2} }
+func IfPresent() Condition { return Condition{present: true} }
 
 // IfRevision holds if this revision was the last to change the key.
-func IfRevision(revision uint64) Condition { return Condition{kind: 3, revision: revision} }
+func IfRevision(revision uint64) Condition { return Condition{revision: revision} }
 
 // IfValue holds if the key has exactly this value.
-func IfValue(value []byte) Condition { return Condition{kind: 4, value: value} }
-
-func (p packed) condition(c Condition) packed {
-	p = p.byte(c.kind)
-	switch c.kind {
-	case 3:
-		p = p.u64(c.revision)
-	case 4:
-		p = p.bytes(c.value)
-	}
-	return p
-}
+func IfValue(value []byte) Condition { return Condition{value: value} }
 
 // Forever is the time to live of an entry that does not expire.
 const Forever time.Duration = math.MaxInt64
@@ -84,10 +72,3 @@ type IncrFloatOptions struct {
 
 // Bound is n for an option where 0 is not the same as none.
 func Bound[N int64 | float64](n N) *N { return &n }
-
-func bound[N int64 | float64](n *N, otherwise N) N {
-	if n == nil {
-		return otherwise
-	}
-	return *n
-}

@@ -8,37 +8,86 @@ import (
 	"time"
 )
 
-// packed is arguments as bytes: little-endian numbers, and bytes behind their length as 32 bits.
+// packed is arguments as bytes, as packed.rs of bindings-core has them.
 type packed []byte
 
-func (p packed) byte(b byte) packed    { return append(p, b) }
-func (p packed) u32(n uint32) packed   { return binary.LittleEndian.AppendUint32(p, n) }
-func (p packed) u64(n uint64) packed   { return binary.LittleEndian.AppendUint64(p, n) }
-func (p packed) i64(n int64) packed    { return p.u64(uint64(n)) }
-func (p packed) f64(n float64) packed  { return p.u64(math.Float64bits(n)) }
-func (p packed) text(s string) packed  { return append(p.u32(uint32(len(s))), s...) }
-func (p packed) bytes(b []byte) packed { return append(p.u32(uint32(len(b))), b...) }
-func (p packed) many(n int) packed     { return p.u32(uint32(n)) }
-func (p packed) flag(yes bool) packed {
-	if yes {
-		return p.byte(1)
-	}
-	return p.byte(0)
+func (p packed) eight(tag byte, n uint64) packed {
+	return binary.LittleEndian.AppendUint64(append(p, tag), n)
 }
 
-func (p packed) items(items [][]byte) packed {
-	p = p.many(len(items))
-	for _, item := range items {
-		p = p.bytes(item)
+func (p packed) length(tag byte, n int) packed {
+	return binary.LittleEndian.AppendUint32(append(p, tag), uint32(n))
+}
+
+// add appends values, one behind the other.
+func (p packed) add(values ...any) packed {
+	for _, value := range values {
+		switch v := value.(type) {
+		case nil:
+			p = append(p, 0)
+		case bool:
+			p = append(p, 1)
+			if v {
+				p[len(p)-1] = 2
+			}
+		case int64:
+			p = p.eight(3, uint64(v))
+		case uint64:
+			p = p.eight(7, v)
+		case float64:
+			p = p.eight(4, math.Float64bits(v))
+		case string:
+			p = append(p.length(5, len(v)), v...)
+		case []byte:
+			p = append(p.length(6, len(v)), v...)
+		case [][]byte:
+			p = p.length(9, len(v))
+			for _, item := range v {
+				p = append(p.length(6, len(item)), item...)
+			}
+		case list:
+			p = append(p.length(9, v.count), v.packed...)
+		}
 	}
 	return p
 }
 
-// answer is what the core returned, read from its front. Its bytes are good until the call ends.
-type answer struct {
-	rest  []byte
-	fresh bool // the bytes are nobody else's and may be kept
+// list is values that are packed already.
+type list struct {
+	count  int
+	packed packed
 }
+
+func listOf(values ...any) list { return list{len(values), packed(nil).add(values...)} }
+
+func (l *list) add(value any) {
+	l.count++
+	l.packed = l.packed.add(value)
+}
+
+// ttl is a time to live as the core counts it, in milliseconds.
+func ttl(d time.Duration) any {
+	return unless(float64(d)/float64(time.Millisecond), float64(Forever)/float64(time.Millisecond))
+}
+
+// given is a bound; nil stays so.
+func given[N int64 | float64](n *N) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+// unless is a value, or nil if it is the one that stands for none.
+func unless[T comparable](value, none T) any {
+	if value == none {
+		return nil
+	}
+	return value
+}
+
+// answer is what the core returned, read from its front. Its bytes are good until the call ends.
+type answer struct{ rest []byte }
 
 func (a *answer) take(n int) []byte {
 	taken := a.rest[:n:n]
@@ -46,26 +95,39 @@ func (a *answer) take(n int) []byte {
 	return taken
 }
 
-func (a *answer) byte() byte      { return a.take(1)[0] }
-func (a *answer) flag() bool      { return a.byte() != 0 }
-func (a *answer) u32() uint32     { return binary.LittleEndian.Uint32(a.take(4)) }
-func (a *answer) u64() uint64     { return binary.LittleEndian.Uint64(a.take(8)) }
-func (a *answer) bytes() []byte   { return clone(a.take(int(a.u32()))) }
-func (a *answer) text() string    { return string(a.take(int(a.u32()))) }
-func (a *answer) handle() uintptr { return uintptr(a.u64()) }
+func (a *answer) byte() byte       { return a.take(1)[0] }
+func (a *answer) rawU32() uint32   { return binary.LittleEndian.Uint32(a.take(4)) }
+func (a *answer) rawU64() uint64   { return binary.LittleEndian.Uint64(a.take(8)) }
+func (a *answer) flag() bool       { return a.byte() == 2 }
+func (a *answer) float() float64   { return math.Float64frombits(a.u64()) }
+func (a *answer) text() string     { return string(a.borrowed()) }
+func (a *answer) handle() uintptr  { return uintptr(a.u64()) }
+func (a *answer) time() time.Time  { return moment(a.u64()) }
+func (a *answer) borrowed() []byte { a.byte(); return a.take(int(a.rawU32())) }
 
-// keep is all that is left, as bytes that outlive the call.
-func (a *answer) keep() []byte {
-	if a.fresh {
-		return a.rest
+// u64 is a number; 0 for none.
+func (a *answer) u64() uint64 {
+	if a.byte() == 0 {
+		return 0
 	}
-	return clone(a.rest)
+	return a.rawU64()
 }
 
-// entry reads what stands behind a key.
-func (a *answer) entry() Entry {
-	revision, deadline, shape := a.u64(), a.u64(), a.byte()
-	return Entry{Value: a.bytes(), Revision: revision, Expires: moment(deadline), Shape: shapes[shape]}
+// list begins a list and gives its length; -1 for none.
+func (a *answer) list() int {
+	if a.byte() == 0 {
+		return -1
+	}
+	return int(a.rawU32())
+}
+
+// value is one of a map; nil for none.
+func (a *answer) value() ([]byte, Shape) {
+	if a.byte() == 0 {
+		return nil, ShapePlain
+	}
+	shape := shapes[a.byte()]
+	return keep(a.take(int(a.rawU32()))), shape
 }
 
 // moment is a time in milliseconds since 1970; 0 is none.
@@ -76,11 +138,15 @@ func moment(millis uint64) time.Time {
 	return time.UnixMilli(int64(millis))
 }
 
-// clone never gives nil: nil is for what is absent.
-func clone(b []byte) []byte {
-	return append(make([]byte, 0, len(b)), b...)
+// keep is bytes of an answer that outlive the call: those that did not fit in its room are nobody else's.
+func keep(b []byte) []byte {
+	if len(b) >= len(call{}.room) {
+		return b
+	}
+	return clone(b)
 }
 
-func readNothing(*answer) struct{}  { return struct{}{} }
-func readRevision(a *answer) uint64 { return a.u64() }
-func readRest(a *answer) []byte     { return a.keep() }
+// clone never gives nil: nil is for what is absent.
+func clone(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
+
+func readNothing(*answer) struct{} { return struct{}{} }

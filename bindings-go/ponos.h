@@ -9,76 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What can be asked for by [`crate::submit::ponos_submit`]. In parentheses: what the arguments hold beside key
-// and value. In front of every answer stands 0; `args.rs` and `answer.rs` say how bytes are read and written.
-enum PonosOp
-#if __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // __STDC_VERSION__ >= 202311L
- {
-    // Key: the URL. Answers a client.
-    PONOS_OP_OPEN,
-    // Closes a client.
-    PONOS_OP_CLOSE,
-    // Key: the name (codec, whether ordered, watch queue or 0). Answers a map.
-    PONOS_OP_OPEN_MAP,
-    // Closes a map.
-    PONOS_OP_CLOSE_MAP,
-    // (Condition, time to live.) No arguments at all: the defaults.
-    PONOS_OP_SET,
-    // (Condition.)
-    PONOS_OP_DELETE,
-    // (By, minimum, maximum.)
-    PONOS_OP_INCR,
-    // (By, minimum, maximum.)
-    PONOS_OP_INCR_FLOAT,
-    // (Items.)
-    PONOS_OP_LIST_APPEND,
-    // (Items.)
-    PONOS_OP_LIST_APPEND_UNIQUE,
-    // (Items.)
-    PONOS_OP_LIST_REMOVE,
-    // (Items.)
-    PONOS_OP_SET_ADD,
-    // (Items.)
-    PONOS_OP_SET_REMOVE,
-    // (Time to live.)
-    PONOS_OP_TOUCH,
-    // Removes every key.
-    PONOS_OP_CLEAR,
-    // Removes the map.
-    PONOS_OP_DESTROY,
-    // (Conditions, operations, operations otherwise.)
-    PONOS_OP_TXN,
-    // Answers the entry as the engine has it.
-    PONOS_OP_GET_LATEST,
-    // Answers a revision.
-    PONOS_OP_SYNC,
-    // (Revision.) Answers a revision.
-    PONOS_OP_WAIT_FOR,
-    // (Patterns, where to begin.) Answers a watcher.
-    PONOS_OP_WATCH,
-    // (Maximum.) Answers events as `bindings-core` packs them; none at the end.
-    PONOS_OP_NEXT,
-    // Ends a watcher.
-    PONOS_OP_CLOSE_WATCHER,
-    // Answers a snapshot.
-    PONOS_OP_SNAPSHOT,
-    // Answers the keys of a map or snapshot.
-    PONOS_OP_KEYS,
-    // Answers the entries of a map or snapshot, in no order.
-    PONOS_OP_ENTRIES,
-    // Key: the prefix. Answers entries by key.
-    PONOS_OP_PREFIX,
-    // Key: the first; value: the first beyond, none if empty. Answers entries by key.
-    PONOS_OP_RANGE,
-};
-#if __STDC_VERSION__ >= 202311L
-typedef enum PonosOp PonosOp;
-#else
-typedef uint32_t PonosOp;
-#endif // __STDC_VERSION__ >= 202311L
-
 // One answer or log record.
 typedef struct {
     // The number that Go gave the call; 0 for a log record.
@@ -92,37 +22,13 @@ typedef struct {
 // A function of Go that takes items, and neither waits nor keeps their memory.
 typedef void (*PonosDeliver)(const PonosItem *items, size_t count);
 
-// What an entry has beside its value.
-typedef struct {
-    // The revision that last changed it.
-    uint64_t revision;
-    // When it expires, in milliseconds of the engine's clock since 1970; 0 for never.
-    uint64_t deadline;
-    // 0 plain, 1 list, 2 set.
-    uint8_t shape;
-} PonosEntry;
-
-// How a map or snapshot stands.
-typedef struct {
-    // How many keys.
-    size_t len;
-    // The last change it shows.
-    uint64_t revision;
-    // The generation of that.
-    uint64_t generation;
-    // If it is stale: since when, in milliseconds since 1970.
-    uint64_t since;
-    // 0 live, 1 stale, 2 resyncing, 3 closed.
-    uint8_t status;
-} PonosState;
-
 // What [`ponos_submit`] says beside the answer itself.
 typedef struct {
     // The length of the answer, if it is there.
     size_t len;
     // Not 0: the answer did not fit and waits for [`ponos_take`].
     size_t spill;
-    // Not 0: the call waits, and this is to be given to [`ponos_release`] once it is done.
+    // Not 0: the call waits, and this can cancel it; it is to be freed once the call is done.
     size_t cancel;
 } PonosReply;
 
@@ -135,32 +41,32 @@ const char *ponos_version(void);
 // `deliver` may be called from any thread until the process ends.
 void ponos_start(PonosDeliver deliver);
 
-// Frees a handle; 0 is ignored. Dropping a client that was not closed ends its connections.
-//
-// # Safety
-// The handle came from an answer and is used no more.
-void ponos_free(size_t handle);
-
-// How many handles, cancels and long answers Go has not given back: for tests that look for leaks.
-int64_t ponos_live(void);
-
 // Delivers log records of a level and those that matter more: 1 error, 2 warn, 3 info, 4 debug, 5 trace; 0 for
 // none. More than 10,000 that wait are dropped.
 void ponos_log(uint8_t level);
 
-// Copies the value of a key of a map or snapshot to `out` if it fits in `room` bytes.
-//
-// Returns the length of the value, or -1 if the key is absent. `entry` may be null.
+// Frees what was lent as a number; 0 is ignored. Dropping a client that was not closed ends its connections.
 //
 // # Safety
-// `on` is 0 or a live handle. `key` has `key_len` readable bytes, `out` has `room` writable ones, `entry` is null
-// or can be written to; none of them is kept.
+// The number came from an answer or reply and is used no more.
+void ponos_free(size_t number);
+
+// How much of what was lent Go has not given back: for tests that look for leaks.
+int64_t ponos_live(void);
+
+// Copies the value of a key of a map or snapshot to `out` if it fits in `room` bytes; or, if `whole`, its entry, packed
+// as the entries of a snapshot are.
+//
+// Returns the length of what it copies, or -1 if the key is absent.
+//
+// # Safety
+// `on` is 0 or a live handle. `key` has `key_len` readable bytes, `out` has `room` writable ones; none is kept.
 int64_t ponos_get(size_t on,
                   const uint8_t *key,
                   size_t key_len,
+                  bool whole,
                   uint8_t *out,
-                  size_t room,
-                  PonosEntry *entry);
+                  size_t room);
 
 // The number that rises when a key's group changes: to be read atomically, and valid as long as the handle.
 // Null if the handle is no map.
@@ -169,27 +75,18 @@ int64_t ponos_get(size_t on,
 // `on` is 0 or a live handle; `key` has `key_len` readable bytes.
 const uint64_t *ponos_stamp(size_t on, const uint8_t *key, size_t key_len);
 
-// How a map or snapshot stands: what it shows belongs together, except for the status.
-//
-// # Safety
-// `on` is 0 or a live handle; `state` can be written to.
-void ponos_state(size_t on, PonosState *state);
-
-// Starts an operation, polling it once on this thread.
+// Does the operation of this name on an object, or on none, polling it once on this thread.
 //
 // Returns whether it has to wait. If not, the answer is in `out`, or waits for [`ponos_take`], and nothing
 // more is heard of it. If so, the answer is delivered exactly once, under the number `call`, from another thread
-// and perhaps before this returns.
+// and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 //
 // # Safety
-// `on` is 0 or a live handle. `key`, `value` and `args` have as many readable bytes as said, `out` has `room`
-// writable ones, `reply` can be written to; none of them is kept.
-bool ponos_submit(uint32_t op,
-                  size_t on,
-                  const uint8_t *key,
-                  size_t key_len,
-                  const uint8_t *value,
-                  size_t value_len,
+// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable ones,
+// `reply` can be written to; none of them is kept.
+bool ponos_submit(size_t on,
+                  const uint8_t *op,
+                  size_t op_len,
                   const uint8_t *args,
                   size_t args_len,
                   uint64_t call,
@@ -208,13 +105,7 @@ void ponos_take(size_t spill, uint8_t *out, size_t len);
 // still be applied.
 //
 // # Safety
-// `cancel` came from a reply and is not released yet.
+// `cancel` came from a reply and is not freed yet.
 void ponos_cancel(size_t cancel);
-
-// Frees what could cancel a call.
-//
-// # Safety
-// `cancel` came from a reply and is used no more.
-void ponos_release(size_t cancel);
 
 #endif  /* PONOS_H */

@@ -1,10 +1,8 @@
+//go:build cgo
+
 package ponos
 
-// #include "ponos.h"
-import "C"
-
 import (
-	"context"
 	"encoding/binary"
 	"iter"
 	"time"
@@ -37,14 +35,13 @@ type Entry struct {
 }
 
 // Items are those of a list or set, in order; nil for a plain value.
-func (e Entry) Items() [][]byte {
-	if e.Shape == ShapePlain {
+func (e Entry) Items() [][]byte { return split(e.Value, e.Shape) }
+
+// split gives the items of a value that is a list or set; nil of another.
+func split(value []byte, shape Shape) [][]byte {
+	if value == nil || shape == ShapePlain || shape == "" {
 		return nil
 	}
-	return split(e.Value)
-}
-
-func split(value []byte) [][]byte {
 	items := [][]byte{}
 	for len(value) >= 4 {
 		end := 4 + int(binary.LittleEndian.Uint32(value))
@@ -63,28 +60,27 @@ type reads struct{ *handle }
 // bytes are copied and the caller's.
 func (r reads) Get(key string) ([]byte, bool) {
 	var small [128]byte
-	length := r.peek(key, small[:], nil)
+	length := r.peek(key, false, small[:])
 	if length < 0 {
 		return nil, false
 	}
 	if length <= len(small) {
 		return clone(small[:length]), true
 	}
-	return r.get(make([]byte, 0, length), key, nil)
+	return r.get(make([]byte, 0, length), key, false)
 }
 
 // AppendGet appends the value of key to dst, and says whether it is there. As [Map.Get], without an allocation if dst
 // has room.
-func (r reads) AppendGet(dst []byte, key string) ([]byte, bool) { return r.get(dst, key, nil) }
+func (r reads) AppendGet(dst []byte, key string) ([]byte, bool) { return r.get(dst, key, false) }
 
 // Entry gives the value of key with its revision, shape and deadline, and whether it is there. As [Map.Get].
-func (r reads) Entry(key string) (Entry, bool) {
-	var e C.PonosEntry
-	value, ok := r.get(make([]byte, 0, 64), key, &e)
-	if !ok {
-		return Entry{}, false
+func (r reads) Entry(key string) (entry Entry, ok bool) {
+	packed, ok := r.get(make([]byte, 0, 192), key, true)
+	if ok {
+		_, entry = readEntry(&answer{packed})
 	}
-	return Entry{value, uint64(e.revision), moment(uint64(e.deadline)), shapes[e.shape]}, true
+	return entry, ok
 }
 
 // ItemsOf gives the items of a list or set, in order, and whether key is one. Cost: O(items).
@@ -97,24 +93,30 @@ func (r reads) ItemsOf(key string) ([][]byte, bool) {
 }
 
 // Contains says whether key is there.
-func (r reads) Contains(key string) bool { return r.peek(key, nil, nil) >= 0 }
+func (r reads) Contains(key string) bool { return r.peek(key, false, nil) >= 0 }
 
 // Len is how many keys there are. Cost: O(1); a key that has expired in the last moments may still count.
-func (r reads) Len() int { return int(r.state().len) }
+func (r reads) Len() int { return int(local(r.handle, "map.len", (*answer).u64)) }
 
 // Revision is the last change that is shown; 0 for a map that nobody has written yet.
-func (r reads) Revision() uint64 { return uint64(r.state().revision) }
+func (r reads) Revision() uint64 { return r.position().Revision }
 
 // Generation is the life of the map that Revision belongs to; 0 for a map that nobody has written yet.
-func (r reads) Generation() uint64 { return uint64(r.state().generation) }
+func (r reads) Generation() uint64 { return r.position().Generation }
+
+func (r reads) position() Position {
+	return local(r.handle, "map.position", func(a *answer) Position { a.list(); return Position{a.u64(), a.u64()} })
+}
 
 // Keys are all keys, in no order. Consistency: those of one revision. Cost: O(keys).
 func (r reads) Keys() []string {
-	keys := make([]string, 0, r.Len())
-	for a := r.list(C.PONOS_OP_KEYS, "", ""); len(a.rest) > 0; {
-		keys = append(keys, a.text())
-	}
-	return keys
+	return local(r.handle, "map.keys", func(a *answer) []string {
+		keys := make([]string, a.list())
+		for i := range keys {
+			keys[i] = a.text()
+		}
+		return keys
+	})
 }
 
 // All yields every key and value, in no order. Consistency: those of one revision, that of the loop's begin. Cost: O(keys).
@@ -129,32 +131,28 @@ func (r reads) All() iter.Seq2[string, []byte] {
 }
 
 // Entries yields every key and entry, in no order. As [Map.All].
-func (r reads) Entries() iter.Seq2[string, Entry] { return r.entries(C.PONOS_OP_ENTRIES, "", "") }
+func (r reads) Entries() iter.Seq2[string, Entry] { return r.entries("map.entries") }
 
 // Prefix yields the entries whose keys begin with prefix, by key. Consistency: those of one revision, that of the loop's
 // begin. Cost: O(keys), or O(log keys + results) for a map opened with Ordered.
-func (r reads) Prefix(prefix string) iter.Seq2[string, Entry] {
-	return r.entries(C.PONOS_OP_PREFIX, prefix, "")
-}
+func (r reads) Prefix(prefix string) iter.Seq2[string, Entry] { return r.entries("map.prefix", prefix) }
 
 // Range yields the entries with from <= key < to in the order of their UTF-8 bytes, by key; an empty to is the end. As
 // [Map.Prefix].
 func (r reads) Range(from, to string) iter.Seq2[string, Entry] {
-	return r.entries(C.PONOS_OP_RANGE, from, to)
+	if to == "" {
+		return r.entries("map.range", from)
+	}
+	return r.entries("map.range", from, to)
 }
 
-func (r reads) entries(op uint32, from, to string) iter.Seq2[string, Entry] {
+func (r reads) entries(op string, args ...any) iter.Seq2[string, Entry] {
 	return func(yield func(string, Entry) bool) {
-		for a := r.list(op, from, to); len(a.rest) > 0; {
-			if key := a.text(); !yield(key, a.entry()) {
+		found := local(r.handle, op, func(a *answer) []byte { return keep(a.borrowed()) }, args...)
+		for a := (answer{found}); len(a.rest) > 0; {
+			if key, entry := readEntry(&a); !yield(key, entry) {
 				return
 			}
 		}
 	}
-}
-
-// list is a packed list; empty if a bound is no UTF-8, as no key is then in it.
-func (r reads) list(op uint32, from, to string) answer {
-	rest, _ := do(context.Background(), request{op, r.handle, from, []byte(to), nil}, readRest)
-	return answer{rest, true}
 }

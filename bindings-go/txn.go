@@ -1,9 +1,9 @@
+//go:build cgo
+
 package ponos
 
-// #include "ponos.h"
-import "C"
-
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -13,15 +13,9 @@ import (
 // If all conditions hold, the operations before [Txn.Otherwise] are done, else those after it. Each sees what those
 // before it have done. One that is refused (a bound, a wrong type) refuses the whole.
 type Txn struct {
-	on        *handle
-	when      parts
-	branches  [2]parts
-	otherwise int
-}
-
-type parts struct {
-	count  int
-	packed packed
+	on     *handle
+	parts  [3]list // conditions, and the operations of the two branches
+	branch int
 }
 
 // TxnDone says which branch of a transaction was taken.
@@ -35,82 +29,72 @@ type TxnDone struct {
 }
 
 // Txn begins a transaction: conditions, and what to do if they hold or not, in one revision.
-func (m *Map) Txn() *Txn { return &Txn{on: m.handle} }
+func (m *Map) Txn() *Txn { return &Txn{on: m.handle, branch: 1} }
 
 // When adds a condition.
-func (t *Txn) When(key string, condition Condition) *Txn {
-	t.when.count++
-	t.when.packed = t.when.packed.text(key).condition(condition)
+func (t *Txn) When(key string, c Condition) *Txn {
+	t.parts[0].add(listOf(key, c.absent, c.present, c.revision, c.value))
 	return t
 }
 
 // Otherwise says that from here on, operations are for the case that a condition does not hold.
 func (t *Txn) Otherwise() *Txn {
-	t.otherwise = 1
+	t.branch = 2
 	return t
 }
 
 // Set sets a key, as [Map.Set].
-func (t *Txn) Set(key string, value []byte) *Txn { return t.add(t.on.set(key, value)) }
+func (t *Txn) Set(key string, value []byte) *Txn { return t.add("set", key, value) }
 
 // SetWith sets a key, as [Map.SetWith].
 func (t *Txn) SetWith(key string, value []byte, options SetOptions) *Txn {
-	return t.add(t.on.setWith(key, value, options))
+	c := options.When
+	return t.add("set", key, value, c.absent, c.present, c.revision, c.value, ttl(cmp.Or(options.TTL, Forever)))
 }
 
 // Delete deletes a key, as [Map.Delete].
-func (t *Txn) Delete(key string) *Txn { return t.add(t.on.delete(key, DeleteOptions{})) }
+func (t *Txn) Delete(key string) *Txn { return t.add("delete", key) }
 
 // DeleteWith deletes a key, as [Map.DeleteWith].
 func (t *Txn) DeleteWith(key string, options DeleteOptions) *Txn {
-	return t.add(t.on.delete(key, options))
+	return t.add("delete", key, options.When.absent, options.When.present, options.When.revision, options.When.value)
 }
 
 // Incr adds to an integer counter, as [Map.Incr].
-func (t *Txn) Incr(key string, by int64) *Txn { return t.add(t.on.incr(key, by, IncrOptions{})) }
+func (t *Txn) Incr(key string, by int64) *Txn { return t.add("incr", key, by) }
 
 // IncrWith adds to an integer counter within bounds, as [Map.IncrWith].
 func (t *Txn) IncrWith(key string, by int64, options IncrOptions) *Txn {
-	return t.add(t.on.incr(key, by, options))
+	return t.add("incr", key, by, given(options.Min), given(options.Max))
 }
 
 // IncrFloat adds to a floating-point counter, as [Map.IncrFloat].
-func (t *Txn) IncrFloat(key string, by float64) *Txn {
-	return t.add(t.on.incrFloat(key, by, IncrFloatOptions{}))
-}
+func (t *Txn) IncrFloat(key string, by float64) *Txn { return t.add("incr_float", key, by) }
 
 // IncrFloatWith adds to a floating-point counter within bounds, as [Map.IncrFloatWith].
 func (t *Txn) IncrFloatWith(key string, by float64, options IncrFloatOptions) *Txn {
-	return t.add(t.on.incrFloat(key, by, options))
+	return t.add("incr_float", key, by, given(options.Min), given(options.Max))
 }
 
 // ListAppend appends items to a list, as [Map.ListAppend].
-func (t *Txn) ListAppend(key string, items ...[]byte) *Txn {
-	return t.add(t.on.edit(C.PONOS_OP_LIST_APPEND, key, items))
-}
+func (t *Txn) ListAppend(key string, items ...[]byte) *Txn { return t.add("list_append", key, items) }
 
 // ListAppendUnique appends items that the list does not hold yet, as [Map.ListAppendUnique].
 func (t *Txn) ListAppendUnique(key string, items ...[]byte) *Txn {
-	return t.add(t.on.edit(C.PONOS_OP_LIST_APPEND_UNIQUE, key, items))
+	return t.add("list_append_unique", key, items)
 }
 
 // ListRemove removes items from a list, as [Map.ListRemove].
-func (t *Txn) ListRemove(key string, items ...[]byte) *Txn {
-	return t.add(t.on.edit(C.PONOS_OP_LIST_REMOVE, key, items))
-}
+func (t *Txn) ListRemove(key string, items ...[]byte) *Txn { return t.add("list_remove", key, items) }
 
 // SetAdd adds members to a set, as [Map.SetAdd].
-func (t *Txn) SetAdd(key string, members ...[]byte) *Txn {
-	return t.add(t.on.edit(C.PONOS_OP_SET_ADD, key, members))
-}
+func (t *Txn) SetAdd(key string, members ...[]byte) *Txn { return t.add("set_add", key, members) }
 
 // SetRemove removes members from a set, as [Map.SetRemove].
-func (t *Txn) SetRemove(key string, members ...[]byte) *Txn {
-	return t.add(t.on.edit(C.PONOS_OP_SET_REMOVE, key, members))
-}
+func (t *Txn) SetRemove(key string, members ...[]byte) *Txn { return t.add("set_remove", key, members) }
 
 // Touch gives an entry a new time to live, as [Map.Touch].
-func (t *Txn) Touch(key string, ttl time.Duration) *Txn { return t.add(t.on.touch(key, ttl)) }
+func (t *Txn) Touch(key string, d time.Duration) *Txn { return t.add("touch", key, ttl(d)) }
 
 // Commit does it.
 //
@@ -118,18 +102,11 @@ func (t *Txn) Touch(key string, ttl time.Duration) *Txn { return t.add(t.on.touc
 // operation is refused: nothing has changed then. Consistency: all of it has one revision, and no reader sees half of
 // it. Cost: one round trip.
 func (t *Txn) Commit(ctx context.Context) (TxnDone, error) {
-	var args packed
-	for _, p := range []parts{t.when, t.branches[0], t.branches[1]} {
-		args = append(args.many(p.count), p.packed...)
-	}
-	return do(ctx, request{op: C.PONOS_OP_TXN, on: t.on, args: args}, func(a *answer) TxnDone {
-		return TxnDone{a.u64(), a.flag(), a.flag()}
-	})
+	return do(ctx, t.on, "map.txn", func(a *answer) TxnDone { a.list(); return TxnDone{a.u64(), a.flag(), a.flag()} },
+		t.parts[0], t.parts[1], t.parts[2])
 }
 
-func (t *Txn) add(r request) *Txn {
-	branch := &t.branches[t.otherwise]
-	branch.count++
-	branch.packed = branch.packed.u32(r.op).text(r.key).bytes(r.value).bytes(r.args)
+func (t *Txn) add(part ...any) *Txn {
+	t.parts[t.branch].add(listOf(part...))
 	return t
 }

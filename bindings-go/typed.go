@@ -40,32 +40,23 @@ func MapOf[T any](ctx context.Context, client *Client, name string, codec Codec[
 // Errors: [ErrInvalid], with the codec's error inside.
 func (m *TypedMap[T]) Decode(data []byte) (T, error) {
 	value, err := m.codec.Decode(data)
-	if err != nil {
-		return value, codecError("map.get", m.Name(), "the codec "+m.Codec()+" cannot read the value", err)
-	}
-	return value, nil
+	return value, m.fault("map.get", "read", err)
 }
 
 // Encode encodes a value as this map has it, for [IfValue] and [Map.Txn].
 //
 // Errors: [ErrInvalid], with the codec's error inside.
 func (m *TypedMap[T]) Encode(value T) ([]byte, error) {
-	encoded, err := m.encode("map.set", []T{value})
-	if err != nil {
-		return nil, err
-	}
-	return encoded[0], nil
+	encoded, err := m.codec.Encode(value)
+	return encoded, m.fault("map.set", "write", err)
 }
 
-func (m *TypedMap[T]) encode(operation string, values []T) ([][]byte, error) {
-	encoded := make([][]byte, len(values))
-	for i, value := range values {
-		var err error
-		if encoded[i], err = m.codec.Encode(value); err != nil {
-			return nil, codecError(operation, m.Name(), "the codec "+m.Codec()+" cannot write the value", err)
-		}
+func (m *TypedMap[T]) fault(operation, verb string, cause error) error {
+	if cause == nil {
+		return nil
 	}
-	return encoded, nil
+	message := "the codec " + m.Codec() + " cannot " + verb + " the value: " + cause.Error()
+	return &Error{ErrInvalid, operation, m.Name(), message, false, cause}
 }
 
 // Get gives the value of key and whether it is there.
@@ -101,19 +92,17 @@ func (m *TypedMap[T]) decode(entry Entry) (value T, err error) {
 // Errors: [ErrInvalid] if the codec cannot read one. Cost: O(items), each is decoded.
 func (m *TypedMap[T]) ItemsOf(key string) ([]T, bool, error) {
 	items, ok := m.Map.ItemsOf(key)
-	values, err := m.decodeAll(items)
+	values, err := convert(items, m.Decode)
 	return values, ok, err
 }
 
-func (m *TypedMap[T]) decodeAll(items [][]byte) ([]T, error) {
-	values := make([]T, len(items))
-	for i, item := range items {
-		var err error
-		if values[i], err = m.Decode(item); err != nil {
-			return nil, err
-		}
+// convert encodes or decodes each item.
+func convert[A, B any](items []A, one func(A) (B, error)) (converted []B, err error) {
+	converted = make([]B, len(items))
+	for i := 0; i < len(items) && err == nil; i++ {
+		converted[i], err = one(items[i])
 	}
-	return values, nil
+	return converted, err
 }
 
 // All yields every key with a plain value, and the value, in no order. As [Map.All]. Values that the codec cannot read
@@ -156,7 +145,7 @@ func (m *TypedMap[T]) Watch(ctx context.Context, filter Filter, options *WatchOp
 			if err == nil && event.Shape == ShapePlain {
 				typed.Value, err = m.Decode(event.Value)
 			} else if err == nil {
-				typed.Items, err = m.decodeAll(event.Items())
+				typed.Items, err = convert(event.Items(), m.Decode)
 			}
 			if !yield(typed, err) {
 				return
@@ -183,33 +172,33 @@ func (m *TypedMap[T]) SetWith(ctx context.Context, key string, value T, options 
 
 // ListAppend appends items to a list, as [Map.ListAppend].
 func (m *TypedMap[T]) ListAppend(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, m.Map.ListAppend, "map.list_append", key, items)
+	return m.edit(ctx, "map.list_append", key, items)
 }
 
 // ListAppendUnique appends those items that a list does not hold yet, as [Map.ListAppendUnique].
 func (m *TypedMap[T]) ListAppendUnique(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, m.Map.ListAppendUnique, "map.list_append_unique", key, items)
+	return m.edit(ctx, "map.list_append_unique", key, items)
 }
 
 // ListRemove removes every occurrence of the items from a list, as [Map.ListRemove].
 func (m *TypedMap[T]) ListRemove(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, m.Map.ListRemove, "map.list_remove", key, items)
+	return m.edit(ctx, "map.list_remove", key, items)
 }
 
 // SetAdd adds members to a set, as [Map.SetAdd].
 func (m *TypedMap[T]) SetAdd(ctx context.Context, key string, members ...T) (Edited, error) {
-	return m.edit(ctx, m.Map.SetAdd, "map.set_add", key, members)
+	return m.edit(ctx, "map.set_add", key, members)
 }
 
 // SetRemove removes members from a set, as [Map.SetRemove].
 func (m *TypedMap[T]) SetRemove(ctx context.Context, key string, members ...T) (Edited, error) {
-	return m.edit(ctx, m.Map.SetRemove, "map.set_remove", key, members)
+	return m.edit(ctx, "map.set_remove", key, members)
 }
 
-func (m *TypedMap[T]) edit(ctx context.Context, edit func(context.Context, string, ...[]byte) (Edited, error), operation, key string, items []T) (Edited, error) {
-	encoded, err := m.encode(operation, items)
+func (m *TypedMap[T]) edit(ctx context.Context, op, key string, items []T) (Edited, error) {
+	encoded, err := convert(items, m.Encode)
 	if err != nil {
 		return Edited{}, err
 	}
-	return edit(ctx, key, encoded...)
+	return do(ctx, m.handle, op, readEdited, key, encoded)
 }

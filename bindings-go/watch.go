@@ -1,7 +1,6 @@
-package ponos
+//go:build cgo
 
-// #include "ponos.h"
-import "C"
+package ponos
 
 import (
 	"context"
@@ -25,20 +24,17 @@ func Exactly(key string) Filter {
 func Prefix(prefix string) Filter { return Exactly(prefix) + "*" }
 
 // Start is where a watch begins. The zero value is [FromNow].
-type Start struct {
-	kind     byte
-	revision uint64
-}
+type Start struct{ from any }
 
 // FromNow begins with the next change.
 func FromNow() Start { return Start{} }
 
 // FromSnapshot begins with a set for every entry, by key, then synced, then the changes.
-func FromSnapshot() Start { return Start{kind: 1} }
+func FromSnapshot() Start { return Start{"snapshot"} }
 
 // FromRevision begins with the change after this revision, from the engine's log, then synced, then the changes. If the
 // log does not reach back so far: resynced and a set for every entry.
-func FromRevision(revision uint64) Start { return Start{kind: 2, revision: revision} }
+func FromRevision(revision uint64) Start { return Start{revision} }
 
 // WatchOptions says how to watch.
 type WatchOptions struct {
@@ -60,14 +56,13 @@ func (m *Map) Watch(ctx context.Context, filter Filter, options *WatchOptions) i
 	batches := m.WatchBatches(ctx, filter, options)
 	return func(yield func(Event, error) bool) {
 		for events, err := range batches {
-			if err != nil {
-				yield(Event{}, err)
-				return
-			}
 			for _, event := range events {
 				if !yield(event, nil) {
 					return
 				}
+			}
+			if err != nil {
+				yield(Event{}, err)
 			}
 		}
 	}
@@ -79,45 +74,30 @@ func (m *Map) WatchBatches(ctx context.Context, filter Filter, options *WatchOpt
 	if options == nil {
 		options = &WatchOptions{}
 	}
-	watcher, err := m.watch(filter, options)
-	used := false
+	if filter == "" && len(options.Or) == 0 {
+		filter = "*"
+	}
+	filters := listOf(string(filter))
+	for _, or := range options.Or {
+		filters.add(string(or))
+	}
+	id, err := do(context.Background(), m.handle, "map.watch", (*answer).handle, filters, options.From.from)
+	watcher, used := newHandle(id, m.name()), false
 	return func(yield func([]Event, error) bool) {
 		if err == nil && used {
-			err = &Error{Kind: ErrClosed, Operation: operations[C.PONOS_OP_NEXT].name, Object: m.Name(),
+			err = &Error{Kind: ErrClosed, Operation: "watch.next", Object: m.Name(),
 				Message: "the watch was ranged over before; watch again"}
 		}
 		used = true
-		if err == nil {
-			// Errors are for handles that are no watchers.
-			defer do(context.Background(), request{op: C.PONOS_OP_CLOSE_WATCHER, on: watcher}, readNothing)
-		}
+		defer local(watcher, "watch.close", readNothing)
 		for err == nil {
 			var events []Event
-			next := request{op: C.PONOS_OP_NEXT, on: watcher, args: packed(nil).u32(batch)}
-			if events, err = do(ctx, next, readEvents); err == nil && (len(events) == 0 || !yield(events, nil)) {
-				return
+			if events, err = do(ctx, watcher, "watch.next", readEvents, int64(batch)); err == nil {
+				if len(events) == 0 || !yield(events, nil) {
+					return
+				}
 			}
 		}
 		yield(nil, err)
 	}
-}
-
-func (m *Map) watch(filter Filter, options *WatchOptions) (*handle, error) {
-	filters := options.Or
-	if filter != "" || len(filters) > 0 {
-		filters = append([]Filter{filter}, filters...)
-	}
-	args := packed(nil).many(len(filters))
-	for _, filter := range filters {
-		args = args.text(string(filter))
-	}
-	args = args.byte(options.From.kind)
-	if options.From.kind == 2 {
-		args = args.u64(options.From.revision)
-	}
-	id, err := do(context.Background(), request{op: C.PONOS_OP_WATCH, on: m.handle, args: args}, (*answer).handle)
-	if err != nil {
-		return nil, err
-	}
-	return newHandle(id, m.name()), nil
 }

@@ -8,7 +8,7 @@ packages=$PWD/target/packages
 
 package_python() {
     rm -f "$packages"/*.whl
-    .venv/bin/maturin build --release --manifest-path bindings-python/Cargo.toml \
+    .venv/bin/maturin build --release --strip --manifest-path bindings-python/Cargo.toml \
         --interpreter .venv/bin/python --out "$packages"
 }
 

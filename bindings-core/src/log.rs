@@ -2,10 +2,12 @@
 
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwapOption;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -22,8 +24,20 @@ pub struct Record {
 }
 
 type Sink = Arc<dyn Fn(Record) + Send + Sync>;
+type Sinks = Vec<(u64, LevelFilter, Sink)>;
 
-static SINKS: RwLock<Vec<(u64, LevelFilter, Sink)>> = RwLock::new(Vec::new());
+/// Who listens. Without a lock: one that another thread holds at the moment of a fork would stay taken in the child.
+static SINKS: ArcSwapOption<Sinks> = ArcSwapOption::const_empty();
+
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+fn change(change: impl Fn(&mut Sinks)) {
+    SINKS.rcu(|sinks| {
+        let mut sinks = sinks.as_deref().cloned().unwrap_or_default();
+        change(&mut sinks);
+        Some(Arc::new(sinks))
+    });
+}
 
 /// Gives the records up to `level` (such as `info`) to `sink`, which must neither wait nor run foreign code.
 /// Returns a number for [`stop`], or `None` if the level is not known.
@@ -31,26 +45,27 @@ pub fn listen(level: &str, sink: impl Fn(Record) + Send + Sync + 'static) -> Opt
     let level: LevelFilter = level.parse().ok()?;
     // A host that has a tracing subscriber of its own keeps it.
     drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Bridge)));
-    let mut sinks = SINKS.write();
-    let number = sinks.last().map_or(1, |(number, _, _)| number + 1);
-    sinks.push((number, level, Arc::new(sink)));
-    drop(sinks);
-    tracing::callsite::rebuild_interest_cache();
+    let (number, sink) = (LAST.fetch_add(1, Ordering::Relaxed) + 1, Arc::new(sink));
+    change(|sinks| sinks.push((number, level, sink.clone())));
     Some(number)
 }
 
 /// Ends what [`listen`] began.
 pub fn stop(number: u64) {
-    SINKS.write().retain(|(other, _, _)| *other != number);
-    tracing::callsite::rebuild_interest_cache();
+    change(|sinks| sinks.retain(|(other, _, _)| *other != number));
 }
 
 struct Bridge;
 
 impl<S: Subscriber> Layer<S> for Bridge {
+    /// Asked each time: to have the answers forgotten would take a lock of tracing's.
+    fn register_callsite(&self, metadata: &'static tracing::Metadata<'static>) -> Interest {
+        if metadata.target().starts_with("ponos") { Interest::sometimes() } else { Interest::never() }
+    }
+
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target().starts_with("ponos")
-            && SINKS.read().iter().any(|(_, level, _)| metadata.level() <= level)
+        let wanted = |sinks: &Sinks| sinks.iter().any(|(_, level, _)| metadata.level() <= level);
+        metadata.target().starts_with("ponos") && SINKS.load().as_deref().is_some_and(wanted)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -59,7 +74,7 @@ impl<S: Subscriber> Layer<S> for Bridge {
         event.record(&mut text);
         let message = text.message + &text.fields;
         let record = Record { level: name(*metadata.level()), target: metadata.target(), message };
-        for (_, level, sink) in SINKS.read().iter() {
+        for (_, level, sink) in SINKS.load().iter().flat_map(|sinks| sinks.iter()) {
             if metadata.level() <= level {
                 sink(record.clone());
             }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use ponos::Result;
 
 use crate::log::Record;
-use crate::surface::Answer;
+use crate::plain::Plain;
 
 /// How many log records wait at most; the oldest makes room.
 pub const LOGS: usize = 10_000;
@@ -24,7 +24,7 @@ pub enum Item {
         /// The number that the binding gave it.
         call: u64,
         /// Its result.
-        result: Result<Answer>,
+        result: Result<Plain>,
     },
     /// A log record.
     Log(Record),
@@ -54,7 +54,7 @@ impl Queue {
     }
 
     /// Adds a finished call.
-    pub fn done(&self, call: u64, result: Result<Answer>) {
+    pub fn done(&self, call: u64, result: Result<Plain>) {
         self.push(Item::Done { call, result });
     }
 
@@ -111,13 +111,13 @@ mod tests {
         let count = rung.clone();
         let queue = Queue::new(move || drop(count.fetch_add(1, Ordering::SeqCst).to_string()));
         for call in 0..3 {
-            queue.done(call, Ok(Answer::Nothing));
+            queue.done(call, Ok(Plain::Nil));
         }
         assert_eq!((rung.load(Ordering::SeqCst), queue.drain().len()), (1, 3));
-        queue.done(3, Ok(Answer::Nothing));
+        queue.done(3, Ok(Plain::Nil));
         assert_eq!(rung.load(Ordering::SeqCst), 2);
         queue.close();
-        queue.done(4, Ok(Answer::Nothing));
+        queue.done(4, Ok(Plain::Nil));
         assert!(queue.drain().is_empty());
     }
 }

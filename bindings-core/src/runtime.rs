@@ -5,9 +5,9 @@
 //! may have been held by a thread that does not exist there. New clients of the child get a new runtime.
 
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Once};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -22,69 +22,98 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 static RUNTIME: ArcSwapOption<Owned> = ArcSwapOption::const_empty();
 
 /// The runtime and the process it belongs to, by number of forks.
-struct Owned {
+pub(crate) struct Owned {
     forks: u64,
     handle: Handle,
     /// Taken at the end of the process; never dropped in a child, where its threads are missing.
     runtime: Mutex<Option<ManuallyDrop<Runtime>>>,
 }
 
-/// Counts a fork. It runs in the child before anything else and only touches an atomic.
+/// Counts a fork, and forgets the polls of threads that are missing now. It runs in the child before anything else
+/// and only touches atomics.
 extern "C" fn in_child() {
     FORKS.fetch_add(1, Ordering::SeqCst);
+    POLLING.store(0, Ordering::SeqCst);
 }
 
 fn watch_forks() {
-    static REGISTER: Once = Once::new();
-    REGISTER.call_once(|| {
-        // SAFETY: the handler is a plain function that is safe to run in a forked child: it touches one atomic.
-        #[allow(unsafe_code, reason = "there is no safe way to hear of a fork")]
-        let registered = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-        if registered != 0 {
-            tracing::warn!("forks will not be noticed");
-        }
-    });
+    // No `Once`: a fork while another thread is in one would leave it taken for ever.
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    // SAFETY: the handler is a plain function that is safe to run in a forked child: it touches two atomics.
+    #[allow(unsafe_code, reason = "there is no safe way to hear of a fork")]
+    let registered = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    if registered != 0 {
+        tracing::warn!("forks will not be noticed");
+    }
 }
 
 fn forks() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// The runtime of this process.
-///
-/// # Errors
-/// `Closed` after [`shutdown`]; `Internal` if threads cannot be started.
-pub fn handle() -> Result<Handle> {
-    let forks = forks();
-    if let Some(owned) = &*RUNTIME.load()
-        && owned.forks == forks
-    {
-        return if ENDED.load(Ordering::Relaxed) { Err(ended()) } else { Ok(owned.handle.clone()) };
-    }
-    make(forks)
-}
-
 /// Set by [`shutdown`].
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-fn ended() -> Error {
-    Error::closed("the process is ending: its runtime is shut down")
+/// How many threads of the host poll a call, which they may not do while the runtime is taken down.
+static POLLING: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to poll a call on a thread of the host.
+pub(crate) struct Turn(Arc<Owned>);
+
+impl Turn {
+    /// # Errors
+    /// `Closed` after [`shutdown`]; `Internal` if threads cannot be started.
+    pub(crate) fn begin() -> Result<Self> {
+        // Counted first: whoever ends the runtime sees this poll, or this sees that.
+        POLLING.fetch_add(1, Ordering::SeqCst);
+        let owned = match ENDED.load(Ordering::SeqCst) {
+            true => Err(Error::closed("the process is ending: its runtime is shut down")),
+            false => owned(),
+        };
+        if owned.is_err() {
+            POLLING.fetch_sub(1, Ordering::SeqCst);
+        }
+        owned.map(Self)
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0.handle
+    }
 }
 
-fn make(forks: u64) -> Result<Handle> {
-    static MAKING: Mutex<()> = Mutex::new(());
-    watch_forks();
-    let _making = MAKING.lock();
-    if let Some(owned) = &*RUNTIME.load()
-        && owned.forks == forks
-    {
-        return Ok(owned.handle.clone());
+impl Drop for Turn {
+    fn drop(&mut self) {
+        POLLING.fetch_sub(1, Ordering::SeqCst);
     }
-    let made = build().map_err(|error| Error::internal("no runtime can be started").with_source(error))?;
-    let (handle, runtime) = (made.handle().clone(), Mutex::new(Some(ManuallyDrop::new(made))));
-    let owned = Owned { forks, handle: handle.clone(), runtime };
-    std::mem::forget(RUNTIME.swap(Some(Arc::new(owned))));
-    Ok(handle)
+}
+
+/// The runtime of this process, made if there is none yet. Takes no lock, for the reason that [`RUNTIME`] has none: of
+/// two threads that make one at the same time, one keeps its own.
+fn owned() -> Result<Arc<Owned>> {
+    loop {
+        let forks = forks();
+        let now = RUNTIME.load();
+        if let Some(owned) = &*now
+            && owned.forks == forks
+        {
+            return Ok(owned.clone());
+        }
+        watch_forks();
+        let made =
+            build().map_err(|error| Error::internal("no runtime can be started").with_source(error))?;
+        let (handle, runtime) = (made.handle().clone(), Mutex::new(Some(ManuallyDrop::new(made))));
+        let made = Arc::new(Owned { forks, handle, runtime });
+        let before = RUNTIME.compare_and_swap(&now, Some(made.clone()));
+        if before.as_ref().map(Arc::as_ptr) == now.as_ref().map(Arc::as_ptr) {
+            // That of the parent process: its threads are missing, so it is never dropped.
+            std::mem::forget(before.clone());
+        } else if let Some(runtime) = made.runtime.lock().take() {
+            ManuallyDrop::into_inner(runtime).shutdown_background();
+        }
+    }
 }
 
 /// Threads as `PONOS_THREADS` says: 1 by default, which batches best; more for many busy maps.
@@ -94,9 +123,14 @@ fn build() -> std::io::Result<Runtime> {
 }
 
 /// Ends the runtime: calls in flight are dropped, later ones fail. For the end of the process.
+#[allow(clippy::disallowed_methods, reason = "it waits for threads of the host, on no protocol's time")]
 pub fn shutdown(patience: Duration) {
     let owned = RUNTIME.load_full().filter(|owned| owned.forks == forks());
     ENDED.store(true, Ordering::SeqCst);
+    let limit = Instant::now() + patience;
+    while POLLING.load(Ordering::SeqCst) > 0 && Instant::now() < limit {
+        std::thread::yield_now();
+    }
     if let Some(runtime) = owned.and_then(|owned| owned.runtime.lock().take()) {
         ManuallyDrop::into_inner(runtime).shutdown_timeout(patience);
     }

@@ -1,4 +1,4 @@
-//! Running a call for a foreign caller: first on its own thread, then, if it has to wait, on the runtime.
+//! Running an operation for a foreign caller: first on its own thread, then, if it has to wait, on the runtime.
 
 use std::any::Any;
 use std::future::Future;
@@ -9,14 +9,15 @@ use std::task::{Context, Poll, Waker};
 use ponos::{Error, Result};
 use tokio::task::AbortHandle;
 
-use crate::runtime;
-use crate::surface::{self, Answer, Call};
+use crate::ops::{self, Begun, Work};
+use crate::plain::{Object, Plain};
+use crate::runtime::Turn;
 
 /// What [`submit`] returns.
 #[derive(Debug)]
 pub enum Submitted {
     /// The result was there at once; `done` has not been and will not be called.
-    Ready(Result<Answer>),
+    Ready(Result<Plain>),
     /// `done` will be called, exactly once, on a thread of the runtime.
     Pending(Cancel),
 }
@@ -33,42 +34,59 @@ impl Cancel {
     }
 }
 
-/// Runs `call`: polls it once here, and gives it to the runtime if it has to wait.
+/// Does the operation of this name on an object: polls it once here, and gives it to the runtime if it has to wait.
 ///
-/// A panic anywhere in it becomes `Internal`.
-pub fn submit(call: Call, done: impl FnOnce(Result<Answer>) + Send + 'static) -> Submitted {
-    let handle = match runtime::handle() {
-        Ok(handle) => handle,
-        Err(error) => return Submitted::Ready(Err(error)),
+/// A panic anywhere in it becomes `Internal`; every error says which operation and which object.
+pub fn submit(
+    on: Option<&Object>,
+    op: &str,
+    args: Vec<Plain>,
+    done: impl FnOnce(Result<Plain>) + Send + 'static,
+) -> Submitted {
+    let begun = catch_unwind(AssertUnwindSafe(|| ops::begin(on, op, args)));
+    let work = match begun.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        Ok(Begun::Ready(answer)) => return Submitted::Ready(Ok(answer)),
+        Ok(Begun::Waits(work)) => work,
+        Err(error) => return Submitted::Ready(Err(place(error, on, op))),
     };
-    let mut future = Guarded(Box::pin(surface::run(call)));
-    let first = {
-        let _entered = handle.enter();
-        Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()))
-    };
-    match first {
-        Poll::Ready(result) => Submitted::Ready(result),
-        Poll::Pending => {
-            let mut completion = Completion(Some(done));
-            let task = handle.spawn(async move { completion.finish(future.await) });
+    match poll_here(Guarded(work)) {
+        Ok(Ok((turn, future))) => {
+            let (operation, writes) = ops::known(op);
+            let object = on.map_or("", Object::name).to_owned();
+            let cancelled = Error::closed("the call was cancelled").with_maybe_applied(writes);
+            let mut completion = Completion(Some((done, cancelled.at(operation, &object))));
+            let place = move |error: Error| error.at(operation, &object);
+            let task = turn.handle().spawn(async move { completion.finish(future.await.map_err(place)) });
             Submitted::Pending(Cancel(task.abort_handle()))
         }
+        Ok(Err(result)) => Submitted::Ready(result.map_err(|error| place(error, on, op))),
+        Err(error) => Submitted::Ready(Err(place(error, on, op))),
     }
 }
 
-/// Waits for a call on the caller's thread, which must not be one of the runtime's.
-///
-/// # Errors
-/// Those of the call.
-pub fn block_on(call: Call) -> Result<Answer> {
-    runtime::handle()?.block_on(Guarded(Box::pin(surface::run(call))))
+/// Polls once on this thread: the result, or what is to be polled on.
+fn poll_here(mut future: Guarded) -> Result<Result<(Turn, Guarded), Result<Plain>>> {
+    let turn = Turn::begin()?;
+    let first = {
+        let _entered = turn.handle().enter();
+        Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()))
+    };
+    Ok(match first {
+        Poll::Ready(result) => Err(result),
+        Poll::Pending => Ok((turn, future)),
+    })
+}
+
+/// Adds where an error happened, unless it knows that already.
+pub fn place(error: Error, on: Option<&Object>, op: &str) -> Error {
+    error.at(ops::known(op).0, on.map_or("", Object::name))
 }
 
 /// A future whose panics are errors.
-struct Guarded<F>(Pin<Box<F>>);
+struct Guarded(Work);
 
-impl<F: Future<Output = Result<Answer>>> Future for Guarded<F> {
-    type Output = F::Output;
+impl Future for Guarded {
+    type Output = Result<Plain>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let inner = self.0.as_mut();
@@ -87,20 +105,22 @@ pub fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::internal(format!("panic: {text}"))
 }
 
-/// Calls `done` exactly once: with the result, or when a cancelled call is dropped.
-struct Completion<F: FnOnce(Result<Answer>)>(Option<F>);
+/// Calls `done` exactly once: with the result, or with the error when a cancelled call is dropped.
+struct Completion<F: FnOnce(Result<Plain>)>(Option<(F, Error)>);
 
-impl<F: FnOnce(Result<Answer>)> Completion<F> {
-    fn finish(&mut self, result: Result<Answer>) {
-        if let Some(done) = self.0.take() {
+impl<F: FnOnce(Result<Plain>)> Completion<F> {
+    fn finish(&mut self, result: Result<Plain>) {
+        if let Some((done, _)) = self.0.take() {
             done(result);
         }
     }
 }
 
-impl<F: FnOnce(Result<Answer>)> Drop for Completion<F> {
+impl<F: FnOnce(Result<Plain>)> Drop for Completion<F> {
     fn drop(&mut self) {
-        self.finish(Err(Error::closed("the call was cancelled").with_maybe_applied(true)));
+        if let Some((done, cancelled)) = self.0.take() {
+            done(Err(cancelled));
+        }
     }
 }
 
@@ -109,45 +129,79 @@ pub(crate) mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::surface::MapCall;
-    use ponos::{Map, MapOptions, SetOptions};
+
+    /// What an operation answers.
+    pub(crate) fn ask<const N: usize>(on: Option<&Object>, op: &str, args: [Plain; N]) -> Plain {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let result = match submit(on, op, args.into(), move |result| sender.send(result).expect("room")) {
+            Submitted::Ready(result) => result,
+            Submitted::Pending(_) => receiver.recv().expect("an answer"),
+        };
+        result.expect(op)
+    }
 
     /// A map on an engine of its own.
-    pub(crate) fn map(name: &str) -> Map {
-        let url = format!("memory://{name}");
-        let Ok(Answer::Client(client)) = block_on(Call::Open { url }) else { panic!("open") };
-        let open = Call::OpenMap { client, name: "m".into(), options: MapOptions::default() };
-        let Ok(Answer::Map(map)) = block_on(open) else { panic!("map") };
+    pub(crate) fn map(name: &str) -> Object {
+        let open = ask(None, "open", [format!("memory://{name}").into()]);
+        let Plain::Object(client) = open else { panic!("open") };
+        let Plain::Object(map) = ask(Some(&client), "client.map", ["m".into(), "bytes".into()]) else {
+            panic!("map")
+        };
         map
+    }
+
+    fn refused(on: &Object, op: &str, args: Vec<Plain>) -> Error {
+        match submit(Some(on), op, args, |_| panic!("not called")) {
+            Submitted::Ready(Err(error)) => error,
+            other => panic!("{op} is not refused: {other:?}"),
+        }
     }
 
     #[test]
     fn a_write_on_the_memory_engine_is_ready_at_once() {
-        let map = map("ready");
-        let call = MapCall::Set { key: "k".into(), value: "v".into(), options: SetOptions::default() };
-        let submitted = submit(Call::Map { map, call }, |_| panic!("not called"));
-        assert!(matches!(submitted, Submitted::Ready(Ok(Answer::Written(_)))), "{submitted:?}");
+        let args = vec!["k".into(), "v".into()];
+        let submitted = submit(Some(&map("ready")), "map.set", args, |_| panic!("not called"));
+        assert!(matches!(submitted, Submitted::Ready(Ok(Plain::List(_)))), "{submitted:?}");
     }
 
     #[test]
     fn a_pending_call_finishes_once_even_if_it_is_cancelled() {
         let map = map("pending");
         let (sender, receiver) = mpsc::sync_channel(2);
-        let call = Call::Map { map, call: MapCall::WaitFor { revision: 5 } };
-        let Submitted::Pending(cancel) = submit(call, move |result| sender.send(result).expect("room"))
-        else {
+        let done = move |result| sender.send(result).expect("room");
+        let Submitted::Pending(cancel) = submit(Some(&map), "map.wait_for", vec![Plain::Int(5)], done) else {
             panic!("ready");
         };
         cancel.cancel();
         let error = receiver.recv().expect("a result").expect_err("cancelled");
-        assert_eq!(error.kind(), ponos::ErrorKind::Closed);
+        assert_eq!(error.to_string(), "map.wait_for \"m\": the call was cancelled");
+        assert!(!error.maybe_applied(), "a read applies nothing");
         assert!(receiver.recv().is_err(), "called twice");
     }
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let future = Guarded(Box::pin(async { panic!("oh {}", 1) }));
-        let error = runtime::handle().expect("a runtime").block_on(future).expect_err("panic");
+        let panics = Guarded(Box::pin(async { panic!("oh {}", 1) }));
+        let Ok(Err(Err(error))) = poll_here(panics) else { panic!("no error") };
         assert_eq!(error.message(), "panic: oh 1");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_place() {
+        use crate::plain::Misuse;
+
+        let map = map("refused");
+        let text = |error: &Error| error.to_string();
+        let error = refused(&map, "map.set", vec![Plain::Int(7), "v".into()]);
+        assert_eq!(text(&error), "map.set \"m\": the key must be text, not 7");
+        assert_eq!(Misuse::of(&error), Some(Misuse::Type));
+        let options = Plain::Record(vec![("ttl".into(), Plain::Int(5))]);
+        let error = refused(&map, "map.delete", vec!["k".into(), options]);
+        assert!(text(&error).contains("unknown option \"ttl\"; known are ifPresent, ifRevision"), "{error}");
+        let error = refused(&map, "map.incr", vec!["k".into(), Plain::Int(1 << 63)]);
+        assert_eq!(Misuse::of(&error), Some(Misuse::Range));
+        let both = vec!["k".into(), "v".into(), true.into(), true.into()];
+        assert!(text(&refused(&map, "map.set", both)).contains("one condition at most"));
+        assert!(text(&refused(&map, "map.sing", vec![])).contains("no operation"));
     }
 }

@@ -17,14 +17,21 @@ pub struct SharedWatcher {
     fetched: Mutex<Vec<Event>>,
     ended: AtomicBool,
     end: Notify,
+    name: String,
 }
 
 impl SharedWatcher {
-    /// Takes a watcher over.
+    /// Takes the watcher of the map of this name over.
     #[must_use]
-    pub fn new(watcher: Watcher) -> Arc<Self> {
+    pub fn new(watcher: Watcher, map: &str) -> Arc<Self> {
         let (watcher, fetched) = (tokio::sync::Mutex::new(Some(watcher)), Mutex::default());
-        Arc::new(Self { watcher, fetched, ended: AtomicBool::new(false), end: Notify::new() })
+        let (ended, end, name) = (AtomicBool::new(false), Notify::new(), map.to_owned());
+        Arc::new(Self { watcher, fetched, ended, end, name })
+    }
+
+    /// The name of the map it watches.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The events that were fetched; `None` at the end.
@@ -77,46 +84,49 @@ impl SharedWatcher {
 mod tests {
     use std::sync::mpsc;
 
-    use super::*;
-    use crate::submit::tests::map;
-    use crate::submit::{Submitted, block_on, submit};
-    use crate::surface::{Answer, Call, MapCall};
-    use ponos::{Map, SetOptions};
+    use crate::plain::{Object, Plain};
+    use crate::submit::tests::{ask, map};
+    use crate::submit::{Submitted, submit};
 
-    fn set(map: &Map, key: &str) {
-        let call = MapCall::Set { key: key.into(), value: "v".into(), options: SetOptions::default() };
-        block_on(Call::Map { map: map.clone(), call }).expect("set");
+    fn watch(map: &Object) -> Object {
+        let Plain::Object(watcher) = ask(Some(map), "map.watch", ["*".into()]) else { panic!("watch") };
+        watcher
+    }
+
+    fn taken(watcher: &Object) -> Option<usize> {
+        match ask(Some(watcher), "watch.take", []) {
+            Plain::Events(events) => Some(events.len()),
+            _ => None,
+        }
     }
 
     #[test]
     fn what_nobody_took_is_there_for_the_next() {
         let map = map("watcher-kept");
-        let watcher = SharedWatcher::new(map.watch("*"));
-        let wait = || Call::Wait { watcher: watcher.clone(), max: 8 };
-        block_on(wait()).expect("synced");
-        block_on(wait()).expect("the same");
-        set(&map, "a");
-        assert_eq!(watcher.take().map(|events| events.len()), Some(1), "only synced was fetched");
-        block_on(wait()).expect("set");
-        let Ok(Answer::Events(events)) = block_on(Call::Next { watcher: watcher.clone(), max: 8 }) else {
+        let watcher = watch(&map);
+        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
+        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
+        ask(Some(&map), "map.set", ["a".into(), "v".into()]);
+        assert_eq!(taken(&watcher), Some(1), "only synced was fetched");
+        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
+        let Plain::Events(events) = ask(Some(&watcher), "watch.next", [Plain::Count(8)]) else {
             panic!("next")
         };
         assert_eq!(events[0].key().map(|key| &**key), Some("a"));
-        assert_eq!(watcher.take(), Some(Vec::new()));
+        assert_eq!(taken(&watcher), Some(0));
     }
 
     #[test]
     fn closing_ends_those_who_wait() {
-        let map = map("watcher-closed");
-        let watcher = SharedWatcher::new(map.watch("*"));
-        block_on(Call::Next { watcher: watcher.clone(), max: 8 }).expect("synced");
+        let watcher = watch(&map("watcher-closed"));
+        ask(Some(&watcher), "watch.next", [Plain::Count(8)]);
         let (sender, receiver) = mpsc::sync_channel(1);
-        let wait = Call::Wait { watcher: watcher.clone(), max: 8 };
-        let waiting = submit(wait, move |result| sender.send(result).expect("room"));
+        let done = move |result| sender.send(result).expect("room");
+        let waiting = submit(Some(&watcher), "watch.wait", vec![Plain::Count(8)], done);
         assert!(matches!(waiting, Submitted::Pending(_)));
-        watcher.close();
+        ask(Some(&watcher), "watch.close", []);
         assert!(receiver.recv().expect("an answer").is_ok());
-        assert_eq!(watcher.take(), None);
-        block_on(Call::Wait { watcher: watcher.clone(), max: 8 }).expect("at the end");
+        assert_eq!(taken(&watcher), None);
+        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
     }
 }

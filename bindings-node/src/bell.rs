@@ -40,22 +40,12 @@ impl Bell {
         deliver: Deliver,
     ) -> Result<()> {
         let (mut name, mut handle) = (ptr::null_mut(), ptr::null_mut());
+        let (none, deliver, made) = (ptr::null_mut(), Some(deliver), &raw mut handle);
         // SAFETY: this runs on the thread of `env`, inside a call from it; the pointers are to locals.
         unsafe {
             check_status!(sys::napi_create_string_utf8(env, c"ponos".as_ptr(), 5, &raw mut name))?;
-            check_status!(sys::napi_create_threadsafe_function(
-                env,
-                settle,
-                ptr::null_mut(),
-                name,
-                0,
-                1,
-                ptr::null_mut(),
-                None,
-                context,
-                Some(deliver),
-                &raw mut handle,
-            ))?;
+            let create = sys::napi_create_threadsafe_function;
+            check_status!(create(env, settle, none, name, 0, 1, none.cast(), None, context, deliver, made))?;
             check_status!(sys::napi_unref_threadsafe_function(env, handle))?;
         }
         *self.0.lock() = Some(Handle(handle));
@@ -65,15 +55,10 @@ impl Bell {
     /// Wakes the loop. From any thread; neither waits nor runs JavaScript.
     pub(crate) fn ring(&self) {
         if let Some(Handle(handle)) = &*self.0.lock() {
+            let now = sys::ThreadsafeFunctionCallMode::nonblocking;
             // SAFETY: the handle is there until `silence` has had the lock. Its queue has no limit, so the
             // only answer besides success is that Node is ending, when nobody listens any more.
-            unsafe {
-                sys::napi_call_threadsafe_function(
-                    *handle,
-                    ptr::null_mut(),
-                    sys::ThreadsafeFunctionCallMode::nonblocking,
-                );
-            }
+            unsafe { sys::napi_call_threadsafe_function(*handle, ptr::null_mut(), now) };
         }
     }
 

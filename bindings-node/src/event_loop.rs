@@ -8,110 +8,76 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Array, ArrayBuffer, Function, JsValue as _, Unknown};
-use napi::{Env, Result, check_status, sys};
+use napi::bindgen_prelude::{Array, FromNapiValue, Function, JsValue as _, Uint32Array, Unknown};
+use napi::sys::{napi_env, napi_value};
+use napi::{Env, Result};
 use napi_derive::napi;
 use ponos_bindings_core::queue::{Item, Queue};
 use ponos_bindings_core::submit::Cancel;
-use ponos_bindings_core::{Call, Submitted, submit};
+use ponos_bindings_core::{Plain, Submitted, log, submit};
 
-use crate::answer::{Reply, Started};
 use crate::bell::Bell;
-use crate::log;
-use crate::map::Note;
+use crate::handle::Handle;
+use crate::value::{Given, Inside, Shown, plain};
 
 /// The calls of an environment that wait. Only its own thread has it.
 pub struct Calls {
     bell: Arc<Bell>,
     queue: Arc<Queue>,
-    pending: RefCell<HashMap<u64, Pending>>,
+    pending: RefCell<HashMap<u64, (Cancel, bool)>>,
     last: Cell<u64>,
-    listeners: RefCell<Vec<u64>>,
+    listener: Cell<Option<u64>>,
     /// What reads write beside their answer.
-    pub(crate) note: Note,
-}
-
-struct Pending {
-    cancel: Cancel,
-    text: bool,
+    pub(crate) note: RefCell<Uint32Array>,
 }
 
 impl Calls {
-    /// Starts a call; `text` says whether the codec of its map reads text.
-    pub(crate) fn start(self: &Rc<Self>, env: Env, call: Call, text: bool) -> Started {
-        let number = self.last.get() + 1;
-        self.last.set(number);
-        let queue = self.queue.clone();
-        match submit(call, move |result| queue.done(number, result)) {
-            Submitted::Ready(result) => Started::Done(Reply { result, text, calls: self.clone() }),
-            Submitted::Pending(cancel) => {
-                let mut pending = self.pending.borrow_mut();
-                pending.insert(number, Pending { cancel, text });
-                if pending.len() == 1 {
-                    self.bell.hold(env.raw(), true);
-                }
-                Started::Pending(number as f64)
-            }
-        }
+    /// A result for JavaScript: an answer, or what an error is made of as `error` of an object.
+    fn show(self: &Rc<Self>, env: Env, result: ponos::Result<Plain>, text: bool) -> Result<Shown> {
+        let plain = result.unwrap_or_else(|error| Plain::Record(vec![("error".into(), (&error).into())]));
+        Inside(env.raw()).show(plain, text, self)
     }
 
     /// Gives `settle` what waits: `[number, answer, …]`, with the number 0 for log records.
-    fn deliver(self: &Rc<Self>, env: Env, settle: sys::napi_value) -> Result<()> {
+    fn deliver(self: &Rc<Self>, env: Env, settle: napi_value) -> Result<()> {
         let items = self.queue.drain();
         let mut batch = env.create_array(0)?;
         for item in items {
-            match item {
-                Item::Done { call, result } => {
-                    let pending = self.pending.borrow_mut().remove(&call);
-                    let text = pending.is_some_and(|pending| pending.text);
-                    batch.insert(call as f64)?;
-                    batch.insert(Reply { result, text, calls: self.clone() })?;
-                }
-                Item::Log(record) => {
-                    batch.insert(0)?;
-                    batch.insert(log::Record::from(record))?;
-                }
-            }
+            let (call, result) = match item {
+                Item::Done { call, result } => (call, result),
+                Item::Log(record) => (0, Ok(record.into())),
+            };
+            let text = self.pending.borrow_mut().remove(&call).is_some_and(|(_, text)| text);
+            batch.insert(call as f64)?;
+            batch.insert(self.show(env, result, text)?)?;
         }
         if self.pending.borrow().is_empty() {
             self.bell.hold(env.raw(), false);
         }
-        self.call(env, settle, batch)
+        // SAFETY: this runs on the thread of `env`, which has passed its function.
+        unsafe { Function::<Array<'_>, ()>::from_napi_value(env.raw(), settle) }?.call(batch)
     }
 
-    fn call(&self, env: Env, settle: sys::napi_value, batch: Array<'_>) -> Result<()> {
-        let (mut undefined, mut result) = (ptr::null_mut(), ptr::null_mut());
-        let arguments = [batch.raw()];
-        // SAFETY: this runs on the thread of `env`, inside a callback of it; the pointers are to locals.
-        check_status!(unsafe {
-            sys::napi_get_undefined(env.raw(), &raw mut undefined);
-            let arguments = arguments.as_ptr();
-            sys::napi_call_function(env.raw(), undefined, settle, 1, arguments, &raw mut result)
-        })
+    fn listen(&self, listener: Option<u64>) {
+        if let Some(before) = self.listener.replace(listener) {
+            log::stop(before);
+        }
     }
 
     /// Ends what is under way: the environment does.
     fn close(&self) {
         self.bell.silence();
-        self.listeners.take().into_iter().for_each(ponos_bindings_core::log::stop);
+        self.listen(None);
         self.queue.close();
-        for pending in self.pending.take().into_values() {
-            pending.cancel.cancel();
-        }
+        self.pending.take().values().for_each(|(cancel, _)| cancel.cancel());
     }
 }
 
 /// What Node calls after a ring; the environment is null when it has ended.
-unsafe extern "C" fn deliver(
-    env: sys::napi_env,
-    settle: sys::napi_value,
-    context: *mut c_void,
-    _: *mut c_void,
-) {
+unsafe extern "C" fn deliver(env: napi_env, settle: napi_value, context: *mut c_void, _: *mut c_void) {
     if env.is_null() {
         return;
     }
@@ -133,15 +99,15 @@ pub struct EventLoop {
 
 #[napi]
 impl EventLoop {
-    /// `settle` is called with each batch of answers, `note` is for [`Note`].
+    /// `settle` is called with each batch of answers; what is written to `note`, `Handle::get` says.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, settle: Function<'_, Unknown<'_>, ()>, note: ArrayBuffer<'_>) -> Result<Self> {
-        let note = Note::new(env, note.raw())?;
+    pub fn new(env: Env, settle: Function<'_, Unknown<'_>, ()>, note: Uint32Array) -> Result<Self> {
+        let note = RefCell::new(note);
         let bell = Arc::<Bell>::default();
         let rung = bell.clone();
         let queue = Arc::new(Queue::new(move || rung.ring()));
-        let (pending, last, listeners) = (RefCell::default(), Cell::new(0), RefCell::default());
-        let calls = Rc::new(Calls { bell, queue, pending, last, listeners, note });
+        let (pending, last, listener) = (RefCell::default(), Cell::new(0), Cell::new(None));
+        let calls = Rc::new(Calls { bell, queue, pending, last, listener, note });
         // The handle may call until the environment is gone, so the calls are never freed: one a thread.
         let context = Rc::into_raw(calls.clone()).cast_mut().cast();
         calls.bell.install(env.raw(), settle.raw(), context, deliver)?;
@@ -149,33 +115,44 @@ impl EventLoop {
         Ok(Self { calls })
     }
 
-    /// Opens an engine.
+    /// Does the operation of this name, on what is opened or on none: gives its answer, or the number under which
+    /// it comes.
     #[napi(catch_unwind)]
-    pub fn open(&self, env: Env, url: String) -> Started {
-        self.calls.start(env, Call::Open { url }, false)
+    pub fn call(&self, env: Env, on: Option<&Handle>, op: String, args: Vec<Given>) -> Result<Shown> {
+        let calls = &self.calls;
+        let number = calls.last.get() + 1;
+        calls.last.set(number);
+        let text = on.is_some_and(|on| on.text);
+        let queue = calls.queue.clone();
+        match submit(on.map(|on| &on.object), &op, plain(args), move |result| queue.done(number, result)) {
+            Submitted::Ready(result) => calls.show(env, result, text),
+            Submitted::Pending(cancel) => {
+                let mut pending = calls.pending.borrow_mut();
+                pending.insert(number, (cancel, text));
+                if pending.len() == 1 {
+                    calls.bell.hold(env.raw(), true);
+                }
+                calls.show(env, Ok(Plain::Float(number as f64)), false)
+            }
+        }
     }
 
     /// Cancels a call that waits; its answer still comes, at once.
     #[napi(catch_unwind)]
     pub fn cancel(&self, number: f64) {
-        if let Some(pending) = self.calls.pending.borrow().get(&(number as u64)) {
-            pending.cancel.cancel();
+        if let Some((cancel, _)) = self.calls.pending.borrow().get(&(number as u64)) {
+            cancel.cancel();
         }
     }
 
-    /// Has log records up to this level sent to the loop; `null` if there is no such level.
+    /// Has log records up to this level sent to the loop in place of those before, or none; says whether there is such
+    /// a level.
     #[napi(catch_unwind)]
-    pub fn listen(&self, level: String) -> Option<f64> {
+    pub fn listen(&self, level: Option<String>) -> bool {
         let queue = self.calls.queue.clone();
-        let number = ponos_bindings_core::log::listen(&level, move |record| queue.log(record))?;
-        self.calls.listeners.borrow_mut().push(number);
-        Some(number as f64)
-    }
-
-    /// Ends what `listen` began.
-    #[napi(catch_unwind)]
-    pub fn unlisten(&self, number: f64) {
-        self.calls.listeners.borrow_mut().retain(|other| *other != number as u64);
-        ponos_bindings_core::log::stop(number as u64);
+        let listens = level.map(|level| log::listen(&level, move |record| queue.log(record)));
+        let Some(listener) = listens.map_or(Some(None), |listener| listener.map(Some)) else { return false };
+        self.calls.listen(listener);
+        true
     }
 }

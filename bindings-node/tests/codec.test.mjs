@@ -56,11 +56,11 @@ test("what json reads is frozen, for all readers share it", async () => {
 
 test("a codec wants its own kind of value", async () => {
   const text = await client.map("str", { codec: str });
-  await assert.rejects(text.set("k", 5), { name: "TypeError", message: /wants text .*, not 5/ });
+  await assert.rejects(text.set("k", 5), { name: "TypeError", message: /wants text, not 5/ });
   const data = await client.map("bytes", { codec: bytes });
   await assert.rejects(data.set("k", "text"), {
     name: "TypeError",
-    message: /wants a Uint8Array, not "text"; for other/,
+    message: /wants a Uint8Array, not 'text'/,
   });
 });
 

@@ -52,7 +52,7 @@ test("keys and text of every script survive", async () => {
   assert.deepEqual(new Map(map), new Map(map.keys().map((key) => [key, key])));
   await assert.rejects(map.set("half \uD83D", "x"), TypeError);
   await assert.rejects(map.set("k", "half \uD83D"), TypeError);
-  assert.throws(() => map.get(7), { name: "TypeError", message: "the key must be a string, not 7" });
+  assert.throws(() => map.get(7), { name: "TypeError", message: "the key must be a string" });
   await assert.rejects(map.set("", "x"), fails("invalid", /map\.set "text": the key is empty/));
   assert.equal(map.get(""), undefined);
 });
@@ -151,7 +151,10 @@ test("writes say what they did, and conditions what they refuse", async () => {
   await assert.rejects(map.delete("k", { ifValue: 5 }), fails("conflict"));
   assert.deepEqual(await map.delete("k", { ifValue: 4 }), { revision: 5n, changed: true, previous: 4 });
   assert.deepEqual(await map.delete("k"), { revision: 5n, changed: false, previous: undefined });
-  await assert.rejects(map.set("k", 1, { ifAbsent: true, ifRevision: 2n }), TypeError);
+  await assert.rejects(
+    map.set("k", 1, { ifAbsent: true, ifRevision: 2n }),
+    fails("invalid", /one condition/),
+  );
   await assert.rejects(map.set("k", 1, { ifRevision: map.entry("k")?.revision }), TypeError, "no condition");
   await assert.rejects(map.set("k", 1, { ifValue: map.get("k") }), TypeError, "no condition");
   await map.set("k", 1, { ttlMs: 60_000 });
@@ -172,19 +175,20 @@ test("misspelt options and wrong types are refused by name", async () => {
     [() => map.set("k", 1, { ttl: 5 }), /unknown option "ttl"; known are ifAbsent/],
     [() => map.set("k", 1, null), /options are an object, not null/],
     [() => map.set("k", 1, { ttlMs: "5" }), /ttlMs must be a number, not "5"/],
-    [() => map.set("k", 1, { ifRevision: 1.5 }), /ifRevision must be a bigint or a safe integer, not 1.5/],
+    [() => map.set("k", 1, { ifRevision: 1.5 }), /ifRevision must be a whole number, not 1.5/],
     [() => map.delete("k", { ifAbsent: true }), /unknown option "ifAbsent"/],
-    [() => map.incr("k", "1"), /by must be a bigint or a safe integer, not "1"/],
+    [() => map.incr("k", "1"), /by must be a whole number, not "1"/],
     [() => map.waitFor(), /the revision must be/],
     [() => client.map("x", { codec: "json" }), /write json\(\)/],
     [() => client.map("x", { codec: json }), /write json\(\)/],
-    [() => open(), /the url must be a string/],
+    [() => open(), /the url must be text/],
     [() => open("memory://", { timeout: 5 }), /unknown option "timeout"/],
   ];
   for (const [call, message] of wrong) await assert.rejects(call, { name: "TypeError", message });
   await assert.rejects(map.waitFor(-1), RangeError);
   await assert.rejects(map.incr("k", 2n ** 63n), RangeError);
-  await assert.rejects(client.map("x", { watchQueue: 0 }), RangeError);
+  await assert.rejects(client.map("x", { watchQueue: -1 }), RangeError);
+  await assert.rejects(client.map("x", { watchQueue: 0 }), fails("invalid", /at least 1/));
 });
 
 test("counters are exact: numbers while a number can hold them, else bigints", async () => {
@@ -238,8 +242,8 @@ test("a transaction is one revision, taken whole or not at all", async () => {
   await assert.rejects(map.txn().commit(), fails("invalid", /empty/));
   await assert.rejects(map.txn().set("q", 1).incr("l", 1).commit(), fails("invalid", /no number/));
   assert.equal(map.has("q"), false);
-  assert.throws(() => map.txn().when("a", { absent: true }), TypeError);
-  assert.throws(() => map.txn().set("a", 1, { ttl: 1 }), TypeError);
+  await assert.rejects(map.txn().when("a", { missing: true }).commit(), TypeError);
+  await assert.rejects(map.txn().set("a", 1, { ttl: 1 }).commit(), TypeError);
 });
 
 test("the largest values pass, larger ones say how to raise the limit", async () => {

@@ -1,10 +1,9 @@
 // The client: opens an engine by URL and gives out maps by name.
 
-import { type CallOptions, count, known, show, text } from "./check.js";
-import { bytes, type Codec, Values } from "./codec.js";
+import { bytes, type Codec, show, Values } from "./codec.js";
 import { PonosMap } from "./map.js";
-import type { NativeClient } from "./native.js";
-import { call, loop } from "./queue.js";
+import type { Handle } from "./native.js";
+import { type CallOptions, call } from "./queue.js";
 
 /** How to open a map. */
 export interface MapOptions<T = Uint8Array> extends CallOptions {
@@ -34,20 +33,14 @@ export interface MapOptions<T = Uint8Array> extends CallOptions {
  * await greetings.set("en", "hello");
  * await client.close();
  */
-export async function open(url: string, options: CallOptions = {}): Promise<Client> {
-  known(options, ["signal"]);
-  const place = text("the url", url);
-  return new Client(await call(() => loop.open(place), options));
+export async function open(url: string, options?: CallOptions): Promise<Client> {
+  return new Client(await call<Handle>(undefined, "open", [url], options));
 }
 
 /** A client of one engine. */
 export class Client implements AsyncDisposable {
-  readonly #native: NativeClient;
-
   /** @internal */
-  constructor(native: NativeClient) {
-    this.#native = native;
-  }
+  constructor(private readonly native: Handle) {}
 
   /**
    * Opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty;
@@ -64,27 +57,19 @@ export class Client implements AsyncDisposable {
   map(name: string, options?: MapOptions<Uint8Array>): Promise<PonosMap<Uint8Array>>;
   map<T>(name: string, options: MapOptions<T> & { codec: Codec<T> }): Promise<PonosMap<T>>;
   async map(name: string, options: MapOptions<unknown> = {}): Promise<PonosMap<unknown>> {
-    const { codec = bytes as Codec<unknown>, ordered = false } = known(options, [
-      "codec",
-      "ordered",
-      "watchQueue",
-      "signal",
-    ]);
-    const called = text("the name", name);
+    const { codec = bytes as Codec<unknown>, ...named } = options;
     if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
       const hint = (codec as unknown) === "json" || typeof codec === "function" ? "; write json()" : "";
       throw new TypeError(`a codec has a name, encode and decode; ${show(codec)} has not${hint}`);
     }
-    const queue =
-      options.watchQueue === undefined ? undefined : count("watchQueue", options.watchQueue, 2 ** 32 - 1);
-    const kind = text("the codec's name", codec.name);
-    const open = () => this.#native.map(called, kind, codec.text === true, ordered, queue);
-    return new PonosMap(await call(open, options), new Values(codec, name), name);
+    const map = await call<Handle>(this.native, "client.map", [name, codec.name], named);
+    map.text = codec.text === true;
+    return new PonosMap(map, new Values(codec, name), name);
   }
 
   /** Closes every map, waiting for writes in flight, and the connections. A second call does nothing. */
   async close(): Promise<void> {
-    await call(() => this.#native.close());
+    await call(this.native, "client.close", []);
   }
 
   /** Closes the client: what `await using` calls. */

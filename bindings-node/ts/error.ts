@@ -1,7 +1,5 @@
 // The one error of this package.
 
-import type { Failure } from "./native.js";
-
 /**
  * What went wrong, by what to do about it.
  *
@@ -16,17 +14,10 @@ import type { Failure } from "./native.js";
  * - `fenced`: another owner has taken over; stop the work this call was for.
  * - `internal`: a fault of Ponos or of the engine. Please report it.
  */
-export type ErrorKind =
-  | "invalid"
-  | "not_found"
-  | "conflict"
-  | "closed"
-  | "timeout"
-  | "unavailable"
-  | "quorum"
-  | "limited"
-  | "fenced"
-  | "internal";
+export type ErrorKind = Refused | Failed;
+
+type Refused = "invalid" | "not_found" | "conflict" | "closed" | "limited" | "fenced";
+type Failed = "timeout" | "unavailable" | "quorum" | "internal";
 
 /** {@link ErrorKind} in the manner of Node: `PONOS_CONFLICT`, `PONOS_NOT_FOUND`, … */
 export type ErrorCode = `PONOS_${Uppercase<ErrorKind>}`;
@@ -55,27 +46,32 @@ export class PonosError extends Error {
   readonly maybeApplied: boolean;
 
   /** @internal */
-  constructor(failure: Failure, cause: unknown = chain(failure.causes)) {
+  constructor(failure: Failure, cause?: unknown) {
     super(describe(failure), cause === undefined ? undefined : { cause });
-    this.kind = failure.kind as ErrorKind;
-    this.code = `PONOS_${failure.kind.toUpperCase()}` as ErrorCode;
-    this.operation = failure.operation;
-    this.object = failure.object;
-    this.maybeApplied = failure.maybeApplied;
+    [this.kind, , this.operation, this.object, this.maybeApplied] = failure;
+    this.code = `PONOS_${this.kind.toUpperCase()}` as ErrorCode;
   }
 }
 
-Object.defineProperty(PonosError.prototype, "name", {
-  value: "PonosError",
-  configurable: true,
-  writable: true,
-});
+const NAME = { value: "PonosError", configurable: true, writable: true };
+Object.defineProperty(PonosError.prototype, "name", NAME);
+
+/** What an error is made of: kind, message, operation, object, whether the write may have been applied. */
+type Failure = [ErrorKind, string, string, string, boolean];
 
 /** `map.set "prices": what happened (the write may have been applied)`, as in every language. */
-function describe({ operation, object, message, maybeApplied }: Failure): string {
+function describe([, message, operation, object, maybeApplied]: Failure): string {
   const place = [operation, object && JSON.stringify(object)].filter(Boolean).join(" ");
   const end = maybeApplied ? " (the write may have been applied)" : "";
   return `${place && `${place}: `}${message}${end}`;
+}
+
+/** An error of the core, with its causes; for an argument of a wrong type one of JavaScript's own. */
+export function thrown([...failure]: [...Failure, causes: string[], misuse?: "type" | "range"]): Error {
+  const [kind, message, operation, object, maybeApplied, causes, misuse] = failure;
+  const known: Failure = [kind, message, operation, object, maybeApplied];
+  if (misuse !== undefined) return new (misuse === "type" ? TypeError : RangeError)(describe(known));
+  return new PonosError(known, chain(causes));
 }
 
 /** The causes as errors, each the cause of the one before it. They come from the core and have no stack. */

@@ -2,6 +2,7 @@
 
 import { inspect } from "node:util";
 import type { Values } from "./codec.js";
+import type { Content } from "./native.js";
 
 /** A point in the history of a map: a revision inside a generation. */
 export interface Position {
@@ -62,8 +63,8 @@ export interface ResyncedEvent {
 /**
  * What happened to a map. `kind` tells which of them it is.
  *
- * Its fields are decoded when they are first read, from a buffer that all events of a batch share; so keep
- * what you need of an event rather than the event. Printing shows all fields, copying by `{...event}` none.
+ * `value` and `old` are decoded when they are first read, from a buffer that all events of a batch share; so keep
+ * what you need of an event rather than the event. Printing shows them, copying by `{...event}` does not.
  */
 export type MapEvent<T> = SetEvent<T> | RemoveEvent<T> | ClearEvent | SyncedEvent | ResyncedEvent;
 
@@ -71,154 +72,91 @@ export type MapEvent<T> = SetEvent<T> | RemoveEvent<T> | ClearEvent | SyncedEven
 export type Shape = "plain" | "list" | "set";
 
 // The format is that of `packed.rs` of bindings-core, as are these names, in its order.
-const HEAD = 32;
+const HEAD = 40;
 const KINDS = ["set", "delete", "expire", "clear", "synced", "resynced"] as const;
 const REASONS = ["trimmed", "forked", "new_generation"] as const;
-export const SHAPES = ["plain", "list", "set"] as const;
+const SHAPES = ["plain", "list", "set"] as const;
 
-/** One event in a buffer. */
+/** One event in a buffer: what is cheap at once, its values when they are looked at. */
 class Packed<T> {
+  readonly kind: string | undefined;
+  declare readonly key?: string;
+  declare readonly shape?: Shape | undefined;
+  readonly revision: bigint;
+  readonly coalesced: number;
+  declare readonly reason?: string | undefined;
+  declare readonly from?: Position;
+  declare readonly to?: Position;
   readonly #data: Buffer;
-  readonly #at: number;
   readonly #values: Values<T>;
-  #value: { is: T | undefined } | undefined;
-  #old: { is: T | undefined } | undefined;
+  readonly #seen: (T | undefined)[] = [];
 
-  constructor(data: Buffer, at: number, values: Values<T>) {
+  constructor(data: Buffer, values: Values<T>) {
+    const detail = data[1] as number;
     this.#data = data;
-    this.#at = at;
     this.#values = values;
-  }
-
-  get kind() {
-    return KINDS[this.#data[this.#at] as number];
-  }
-
-  get key(): string | undefined {
-    const start = this.#at + HEAD;
-    const length = this.#length(0);
-    return length === 0 ? undefined : this.#data.toString("utf8", start, start + length);
+    this.kind = KINDS[data[0] as number];
+    this.revision = data.readBigUInt64LE(8);
+    this.coalesced = data.readUInt32LE(4);
+    const key = data.readUInt32LE(24);
+    if (key > 0) this.key = data.toString("utf8", HEAD, HEAD + key);
+    if (this.kind === "set") this.shape = SHAPES[detail];
+    if (this.kind !== "resynced") return;
+    this.reason = REASONS[detail];
+    this.from = { generation: data.readBigUInt64LE(HEAD), revision: data.readBigUInt64LE(HEAD + 8) };
+    this.to = { generation: data.readBigUInt64LE(HEAD + 16), revision: this.revision };
   }
 
   get value(): T | undefined {
-    this.#value ??= { is: this.kind === "set" ? this.#content(1) : undefined };
-    return this.#value.is;
+    return this.kind === "set" ? this.#decoded(1) : undefined;
   }
 
   get old(): T | undefined {
-    const flags = this.#data[this.#at + 2] as number;
-    this.#old ??= { is: flags & 1 ? this.#content(2) : undefined };
-    return this.#old.is;
-  }
-
-  get shape() {
-    return this.kind === "set" ? SHAPES[this.#data[this.#at + 1] as number] : undefined;
-  }
-
-  get revision(): bigint {
-    return this.#data.readBigUInt64LE(this.#at + 8);
-  }
-
-  get coalesced(): number {
-    return this.#data.readUInt32LE(this.#at + 4);
-  }
-
-  get reason() {
-    return this.kind === "resynced" ? REASONS[this.#data[this.#at + 1] as number] : undefined;
-  }
-
-  get from(): Position | undefined {
-    return this.kind === "resynced" ? { generation: this.#word(0), revision: this.#word(1) } : undefined;
-  }
-
-  get to(): Position | undefined {
-    return this.kind === "resynced" ? { generation: this.#word(2), revision: this.revision } : undefined;
+    return this.#data[3] === 1 ? this.#decoded(2) : undefined;
   }
 
   [inspect.custom](): object {
-    const names = [
-      "kind",
-      "key",
-      "value",
-      "old",
-      "shape",
-      "revision",
-      "coalesced",
-      "reason",
-      "from",
-      "to",
-    ] as const;
-    return Object.fromEntries(
-      names.map((name) => [name, this[name]]).filter(([, value]) => value !== undefined),
-    );
+    const { value, old } = this;
+    return Object.assign({ ...this }, value !== undefined && { value }, old !== undefined && { old });
   }
 
-  /** The length of key (0), value (1) or old value (2). */
-  #length(part: number): number {
-    return this.#data.readUInt32LE(this.#at + 16 + 4 * part);
-  }
-
-  /** Value (1) or old value (2). */
-  #content(part: number): T {
-    let start = this.#at + HEAD + this.#length(0);
-    if (part === 2) start += this.#length(1);
-    const data = this.#data.subarray(start, start + this.#length(part));
-    return content(data, this.shape ?? "plain", this.#values);
-  }
-
-  /** A number of a resync, which stand where others have their value. */
-  #word(index: number): bigint {
-    return this.#data.readBigUInt64LE(this.#at + HEAD + this.#length(0) + 8 * index);
+  /** Value (1) or old value (2), with its shape at that place of the head. */
+  #decoded(part: 1 | 2): T {
+    if (!(part in this.#seen)) {
+      const data = this.#data;
+      const value = HEAD + data.readUInt32LE(24);
+      const old = value + data.readUInt32LE(28);
+      const bytes = part === 1 ? data.subarray(value, old) : data.subarray(old);
+      this.#seen[part] = this.#values.decode(content(bytes, data[part] as number));
+    }
+    return this.#seen[part] as T;
   }
 }
 
-/** Reads a packed value. */
-function content<T>(data: Buffer, shape: Shape, values: Values<T>): T {
+/** A packed value of a shape. */
+function content(data: Buffer, shape: number): Content {
   // Copies: the buffer is shared, and a `Buffer` is not quite a `Uint8Array`.
-  const own = (part: Buffer) => new Uint8Array(part);
-  if (shape === "plain") return values.decode(own(data));
+  if (shape === 0) return new Uint8Array(data);
   const items: Uint8Array[] = [];
   for (let at = 0; at + 4 <= data.length; ) {
     const end = at + 4 + data.readUInt32LE(at);
-    items.push(own(data.subarray(at + 4, end)));
+    items.push(new Uint8Array(data.subarray(at + 4, end)));
     at = end;
   }
-  return values.content(items, shape === "set");
+  return shape === 1 ? items : { set: items };
 }
 
-/** Goes through the events of a buffer. */
-export class Cursor<T> {
-  readonly #data: Buffer;
-  readonly #values: Values<T>;
-  #at = 0;
-
-  constructor(data: Uint8Array, values: Values<T>) {
-    this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    this.#values = values;
-  }
-
-  /** The next event; `undefined` behind the last. */
-  next(): MapEvent<T> | undefined {
-    const at = this.#at;
-    const data = this.#data;
-    if (at >= data.length) return undefined;
-    this.#at += HEAD + data.readUInt32LE(at + 16) + data.readUInt32LE(at + 20) + data.readUInt32LE(at + 24);
-    return new Packed(data, at, this.#values) as unknown as MapEvent<T>;
-  }
-
-  /** All events from here on. */
-  rest(): MapEvent<T>[] {
-    const events: MapEvent<T>[] = [];
-    for (let event = this.next(); event !== undefined; event = this.next()) events.push(event);
-    return events;
+/** @internal Goes through the events of a buffer. */
+export function* unpackEvents<T>(packed: Uint8Array, values: Values<T>): Generator<MapEvent<T>, undefined> {
+  const data = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  for (let at = 0, end = 0; at < data.length; at = end) {
+    end = at + HEAD + data.readUInt32LE(at + 24) + data.readUInt32LE(at + 28) + data.readUInt32LE(at + 32);
+    yield new Packed(data.subarray(at, end), values) as unknown as MapEvent<T>;
   }
 }
 
-/** The entries of a snapshot, which come as the events that set them. */
-export function* unpack<T>(data: Uint8Array, values: Values<T>): Generator<[string, T], undefined> {
-  const cursor = new Cursor(data, values);
-  for (let event = cursor.next(); event !== undefined; event = cursor.next()) {
-    const { key, value } = event as SetEvent<T>;
-    yield [key, value];
-  }
+/** @internal The entries of a snapshot, which come as the events that set them. */
+export function* unpack<T>(packed: Uint8Array, values: Values<T>): Generator<[string, T], undefined> {
+  for (const event of unpackEvents(packed, values))
+    yield [(event as SetEvent<T>).key, (event as SetEvent<T>).value];
 }

@@ -17,26 +17,17 @@
  * @packageDocumentation
  */
 
-export type { CallOptions } from "./check.js";
 export type { Client, MapOptions } from "./client.js";
 export { open } from "./client.js";
 export type { BytesCodec, Codec, TextCodec } from "./codec.js";
 export { bytes, json, str } from "./codec.js";
 export type { ErrorCode, ErrorKind } from "./error.js";
 export { PonosError } from "./error.js";
-export type {
-  ClearEvent,
-  MapEvent,
-  Position,
-  RemoveEvent,
-  ResyncedEvent,
-  SetEvent,
-  Shape,
-  SyncedEvent,
-} from "./event.js";
+export type * from "./event.js";
 export type { LogLevel, LogRecord } from "./log.js";
 export { setLogger } from "./log.js";
 export type { PonosMap, Status } from "./map.js";
+export type { CallOptions } from "./queue.js";
 export type { Entry, Snapshot } from "./snapshot.js";
 export type { Condition, Txn, TxnDone } from "./txn.js";
 export type { Filter, Watcher, WatchOptions } from "./watch.js";

@@ -1,7 +1,7 @@
 // What the core has to say, for the program's own logger.
 
-import { show } from "./check.js";
-import { listenWith, loop } from "./queue.js";
+import { show } from "./codec.js";
+import { loop, waiting } from "./queue.js";
 
 /** How much to hear: `error` is the least, `trace` the most. */
 export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
@@ -14,9 +14,6 @@ export interface LogRecord {
   /** What it says, with its fields behind it as `name=value`. */
   readonly message: string;
 }
-
-const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug", "trace"];
-let current: number | undefined;
 
 /**
  * Gives the core's log records up to `level` to `logger`, in place of the logger before; without one it is
@@ -32,8 +29,8 @@ export function setLogger(logger?: (record: LogRecord) => void, level: LogLevel 
   if (logger !== undefined && typeof logger !== "function") {
     throw new TypeError(`the logger must be a function, not ${show(logger)}`);
   }
-  if (!LEVELS.includes(level)) throw new TypeError(`level=${show(level)} is none of ${LEVELS.join(", ")}`);
-  if (current !== undefined) loop.unlisten(current);
-  listenWith(logger);
-  current = logger && (loop.listen(level) ?? undefined);
+  if (!loop.listen(logger && level)) throw new TypeError(`level=${show(level)} is none of error to trace`);
+  waiting.set(0, ([level, target, message]: [LogLevel, string, string]) =>
+    logger?.({ level, target, message }),
+  );
 }

@@ -1,14 +1,12 @@
 // The replicated map: reads of the local copy, reads at the engine, watching.
 
 import { inspect } from "node:util";
-import { type CallOptions, known, revision, text } from "./check.js";
 import { bytes, type Values } from "./codec.js";
-import { SHAPES } from "./event.js";
 import { Mirror } from "./mirror.js";
-import type { Content, NativeMap } from "./native.js";
-import { call, note } from "./queue.js";
-import { type Entry, entryOf, Snapshot } from "./snapshot.js";
-import { type Filter, type Watcher, type WatchOptions, watch } from "./watch.js";
+import type { Content, Handle } from "./native.js";
+import { type CallOptions, note, read } from "./queue.js";
+import { type Entry, type NativeEntry, Snapshot } from "./snapshot.js";
+import { type Filter, Watcher, type WatchOptions } from "./watch.js";
 import { Writes } from "./write.js";
 
 /**
@@ -30,14 +28,14 @@ export type Status =
  * Local reads are synchronous and do not fail. They go on, on the last known state, while the engine is out
  * of reach and after `close`.
  */
-export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, AsyncDisposable {
+export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
   /** The map's name. */
   readonly name: string;
   /** What is decoded already; bytes are not, which everyone may change. */
   readonly #mirror: Mirror<T> | undefined;
 
   /** @internal */
-  constructor(native: NativeMap, values: Values<T>, name: string) {
+  constructor(native: Handle, values: Values<T>, name: string) {
     super(native, values);
     this.name = name;
     const stamps = (values.codec as unknown) === bytes ? null : native.stamps();
@@ -70,80 +68,25 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
     return kept === undefined ? this.#load(key) : kept.value;
   }
 
-  /** The value of `key` with its revision, shape and deadline. As {@link get}, but decodes each time. */
-  entry(key: string): Entry<T> | undefined {
-    return entryOf(this.native.entry(text("the key", key)), this.values);
-  }
-
   /**
    * The items of a list or the members of a set, in order; `undefined` if the key is absent or a plain value.
    * *Consistency* as {@link get}; decodes each time.
    */
   itemsOf(key: string): T[] | undefined {
-    const entry = this.native.entry(text("the key", key));
-    if (entry === null || !Array.isArray(entry.content)) return undefined;
-    return entry.content.map((item) => this.values.decode(item));
-  }
-
-  /** Whether `key` is there. As {@link get}. */
-  has(key: string): boolean {
-    return this.native.has(text("the key", key));
-  }
-
-  /** How many keys there are. *Cost*: O(1); a key that has expired in the last moments may still count. */
-  get size(): number {
-    return this.native.size();
-  }
-
-  /** All keys, in no order. *Consistency*: those of one revision. *Cost*: O(keys). */
-  keys(): string[] {
-    return this.snapshot().keys();
-  }
-
-  /** All keys and values, in no order. *Consistency*: those of one revision. *Cost*: copies the map once. */
-  entries(): IterableIterator<[string, T]> {
-    return this.snapshot().entries();
-  }
-
-  [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.entries();
-  }
-
-  /**
-   * The keys that begin with `prefix` and their values, by key. *Consistency*: those of one revision. *Cost*:
-   * O(keys), or O(log keys + results) for a map opened with `ordered`.
-   */
-  prefix(prefix: string): [string, T][] {
-    return this.snapshot().prefix(prefix);
-  }
-
-  /**
-   * The keys from `from` up to, but without, `to`, in the order of their UTF-8 bytes, and their values;
-   * without a bound it is open there. As {@link prefix}.
-   */
-  range(from?: string, to?: string): [string, T][] {
-    return this.snapshot().range(from, to);
+    const content = this.native.get(key);
+    if (content === null || typeof content === "string" || content instanceof Uint8Array) return undefined;
+    return (Array.isArray(content) ? content : content.set).map((item) => this.values.decode(item));
   }
 
   /** The whole map at one revision. *Cost*: O(1); it keeps what it shows in memory. */
   snapshot(): Snapshot<T> {
-    return new Snapshot(this.native.snapshot(), this.values);
-  }
-
-  /** The revision of the last change that the local copy shows; 0 for a map that nobody has written yet. */
-  get revision(): bigint {
-    return this.native.position()[1];
-  }
-
-  /** Which life of the map the local copy shows; 0 for a map that does not exist at the engine. */
-  get generation(): bigint {
-    return this.native.position()[0];
+    return new Snapshot(read<Handle>(this.native, "map.snapshot"), this.values);
   }
 
   /** How far the local copy is to be trusted. */
   get status(): Status {
-    const { state, since } = this.native.status();
-    return state === "stale" ? { state, since: new Date(since as number) } : { state };
+    const [state, since] = read<["live", undefined] | ["stale", Date]>(this.native, "map.status");
+    return state === "stale" ? { state, since } : { state };
   }
 
   /**
@@ -152,10 +95,8 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
    * *Errors*: `invalid` for a bad key, `closed`, `timeout`, `unavailable`. *Consistency*: linearizable with
    * all writes, on an engine with one primary. *Cost*: one round trip.
    */
-  async getLatest(key: string, options: CallOptions = {}): Promise<Entry<T> | undefined> {
-    known(options, ["signal"]);
-    const name = text("the key", key);
-    return entryOf(await call(() => this.native.getLatest(name), options), this.values);
+  async getLatest(key: string, options?: CallOptions): Promise<Entry<T> | undefined> {
+    return this.entryOf(await this.run<NativeEntry>("map.get_latest", [key], options));
   }
 
   /**
@@ -165,9 +106,8 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
    * *Errors*: `closed`, `timeout`, `unavailable`. *Consistency*: reads that follow see every write that
    * returned anywhere before the call. *Cost*: one round trip, more if changes were missed.
    */
-  async sync(options: CallOptions = {}): Promise<bigint> {
-    known(options, ["signal"]);
-    return call(() => this.native.run("sync"), options);
+  async sync(options?: CallOptions): Promise<bigint> {
+    return this.run("map.sync", [], options);
   }
 
   /**
@@ -176,10 +116,8 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
    *
    * *Errors*: `closed`, `timeout`. *Cost*: none, if it is reached already.
    */
-  async waitFor(revisionWanted: bigint | number, options: CallOptions = {}): Promise<bigint> {
-    known(options, ["signal"]);
-    const wanted = revision("the revision", revisionWanted);
-    return call(() => this.native.waitFor(wanted), options);
+  async waitFor(revision: bigint | number, options?: CallOptions): Promise<bigint> {
+    return this.run("map.wait_for", [revision], options);
   }
 
   /**
@@ -195,8 +133,8 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
    *   if (event.kind === "set") console.log(event.key, event.value, event.revision);
    * }
    */
-  watch(filter?: Filter, options: WatchOptions = {}): Watcher<T> {
-    return watch(this.native, this.values, filter, options);
+  watch(filter: Filter = "*", options: WatchOptions = {}): Watcher<T> {
+    return new Watcher(this.native, this.values, filter, options);
   }
 
   /**
@@ -204,7 +142,7 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
    * every handle to this map of its client; a second call does nothing.
    */
   async close(): Promise<void> {
-    await call(() => this.native.run("close"));
+    await this.run("map.close", []);
   }
 
   /** Closes the map: what `await using` calls. */
@@ -219,20 +157,17 @@ export class PonosMap<T> extends Writes<T> implements Iterable<[string, T]>, Asy
 
   /** Reads a value that is not in the mirror, and puts it there if it may be kept. */
   #load(key: string): T | undefined {
-    const content = this.native.get(text("the key", key));
+    const content = this.native.get(key);
     if (content === null) return undefined;
     // Read before a codec runs, which might read another key.
-    const isSet = SHAPES[note[0] as number] === "set";
-    const mayKeep = note[1] === 1;
-    const at = note[2] as number;
-    const stamp = note[3] as number;
-    const value = this.values.content(content, isSet);
-    if (mayKeep) this.#mirror?.keep(key, value, at, stamp, sizeOf(content));
+    const [mayKeep, at, stamp] = note as unknown as [number, number, number];
+    const value = this.values.decode(content);
+    if (mayKeep === 1) this.#mirror?.keep(key, { value, at, stamp, size: sizeOf(content) });
     return value;
   }
 }
 
 function sizeOf(content: Content): number {
-  if (!Array.isArray(content)) return content.length;
-  return content.reduce((size, item) => size + item.length, 0);
+  if (typeof content === "string" || content instanceof Uint8Array) return content.length;
+  return (Array.isArray(content) ? content : content.set).reduce((size, item) => size + item.length, 0);
 }

@@ -34,11 +34,11 @@ export class Mirror<T> {
   }
 
   /** Keeps a value that was read when its stamp, which is at `at`, was `stamp`. */
-  keep(key: string, value: T, at: number, stamp: number, size: number): void {
+  keep(key: string, kept: Kept<T>): void {
     this.#drop(key);
-    if (size > MOST_SIZE) return;
-    this.#kept.set(key, { value, at, stamp, size });
-    this.#size += size;
+    if (kept.size > MOST_SIZE) return;
+    this.#kept.set(key, kept);
+    this.#size += kept.size;
     while (this.#kept.size > MOST || this.#size > MOST_SIZE) {
       this.#drop(this.#kept.keys().next().value as string);
     }

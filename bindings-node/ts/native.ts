@@ -8,136 +8,36 @@ import { join } from "node:path";
  */
 export type Payload = string | Uint8Array;
 
-/** One value, or the items of a list or set. */
-export type Content = Payload | Payload[];
+/** One value, the items of a list, or those of a set. */
+export type Content = Payload | Payload[] | { set: Payload[] };
 
-/** The number under which an answer will come, or the answer. */
-export type Started<A> = number | A | Failure;
-
-export interface Failure {
-  kind: string;
-  operation: string;
-  object: string;
-  message: string;
-  maybeApplied: boolean;
-  causes: string[];
-}
-
-/** What a write did: of each kind of write, its part. */
-export interface Done {
-  revision: bigint;
-  changed: boolean;
-  previous?: Payload;
-  value: number | bigint;
-  size: number;
-  matched: boolean;
-}
-
-export interface NativeEntry {
-  content: Content;
-  revision: bigint;
-  shape: "plain" | "list" | "set";
-  deadline?: number;
-}
-
-export interface When {
-  key?: string;
-  is: "absent" | "present" | "revision" | "value";
-  revision?: bigint;
-  value?: Payload;
-}
-
-export type Edit = "listAppend" | "listAppendUnique" | "listRemove" | "setAdd" | "setRemove";
-
-export interface Step {
-  op: Edit | "set" | "delete" | "incr" | "incrFloat" | "touch";
-  key: string;
-  value?: Payload;
-  items?: Payload[];
-  by?: bigint;
-  byFloat?: number;
-  ttlMs?: number;
-}
-
-export interface Part {
-  kind: "pattern" | "key" | "prefix" | "glob";
-  text: string;
-}
-
-/** Reads that a map and a snapshot of it have both. */
-interface Reads {
-  entry(key: string): NativeEntry | null;
-  has(key: string): boolean;
-  size(): number;
-  /** Generation and revision. */
-  position(): [bigint, bigint];
-}
-
-export interface NativeSnapshot extends Reads {
-  keys(): string[];
-  entries(): Uint8Array;
-  prefix(prefix: string): Uint8Array;
-  range(from?: string, to?: string): Uint8Array;
-}
-
-export interface NativeWatcher {
-  next(max: number): Started<Uint8Array> | null;
-  close(): void;
-}
-
-export interface NativeMap extends Reads {
+/** What is opened: a client, map, snapshot or watcher. */
+export interface Handle {
+  /** Whether the codec of a map reads text. */
+  text: boolean;
   get(key: string): Content | null;
-  status(): { state: "live" | "stale" | "resyncing" | "closed"; since?: number };
-  snapshot(): NativeSnapshot;
+  has(key: string): boolean;
   stamps(): ArrayBuffer | null;
-  watch(parts: Part[] | undefined, snapshot: boolean, revision?: bigint): NativeWatcher;
-  set(key: string, value: Payload, when?: When, ttlMs?: number): Started<Done>;
-  delete(key: string, when?: When): Started<Done>;
-  incr(key: string, by: bigint, min?: bigint, max?: bigint): Started<Done>;
-  incrFloat(key: string, by: number, min?: number, max?: number): Started<Done>;
-  edit(op: Edit, key: string, items: Payload[]): Started<Done>;
-  touch(key: string, ttlMs?: number): Started<Done>;
-  txn(compare: When[], then: Step[], otherwise: Step[]): Started<Done>;
-  getLatest(key: string): Started<NativeEntry | null>;
-  waitFor(revision: bigint): Started<bigint>;
-  run(op: "clear" | "destroy"): Started<Done>;
-  run(op: "sync"): Started<bigint>;
-  run(op: "close"): Started<null>;
 }
 
-export interface NativeClient {
-  map(name: string, codec: string, text: boolean, ordered: boolean, watchQueue?: number): Started<NativeMap>;
-  close(): Started<null>;
-}
-
+/** The one way in for all else: the operations are those of `ops.rs` of bindings-core, by name. */
 export interface EventLoop {
-  open(url: string): Started<NativeClient>;
+  /** The number under which an answer will come, or the answer; of a read it is the answer. */
+  call(on: Handle | undefined, op: string, args: unknown[]): unknown;
   cancel(call: number): void;
-  listen(level: string): number | null;
-  unlisten(listener: number): void;
+  /** Sends log records up to a level, or none, to the loop; says whether there is such a level. */
+  listen(level: string | undefined): boolean;
 }
 
 interface Native {
-  EventLoop: new (settle: (batch: unknown[]) => void, note: ArrayBuffer) => EventLoop;
+  EventLoop: new (settle: (batch: unknown[]) => void, note: Uint32Array) => EventLoop;
 }
 
-/** The C library that this Node runs on, as it stands in the names of platforms. */
-function abi(): string {
-  if (process.platform === "win32") return "-msvc";
-  if (process.platform !== "linux") return "";
-  // Without this the report asks the network for the names of hosts.
-  const report = process.report as NodeJS.ProcessReport & { excludeNetwork: boolean };
-  const before = report.excludeNetwork;
-  report.excludeNetwork = true;
-  const { header } = report.getReport() as { header: { glibcVersionRuntime?: string } };
-  report.excludeNetwork = before;
-  return header.glibcVersionRuntime === undefined ? "-musl" : "-gnu";
-}
-
-/** The library comes with this package, or as a package of its own for the platform. */
+/** The library comes with this package, or as a package of its own for the platform and its C library. */
 function load(): Native {
-  const platform = `${process.platform}-${process.arch}${abi()}`;
-  const places = [join(__dirname, "..", "native", `ponos.${platform}.node`), `@ponos/ponos-${platform}`];
+  const platforms = ["-gnu", "-musl", "-msvc", ""].map((abi) => `${process.platform}-${process.arch}${abi}`);
+  const ours = platforms.map((platform) => join(__dirname, "..", "native", `ponos.${platform}.node`));
+  const places = [...ours, ...platforms.map((platform) => `@ponos/ponos-${platform}`)];
   const causes: unknown[] = [];
   for (const place of places) {
     try {
@@ -147,7 +47,9 @@ function load(): Native {
     }
   }
   const cause = new AggregateError(causes, places.join(", "));
-  throw new Error(`@ponos/ponos has no native library for ${platform}, or it cannot be loaded`, { cause });
+  throw new Error(`@ponos/ponos has no native library for ${platforms[3]}, or it cannot be loaded`, {
+    cause,
+  });
 }
 
 export const native: Native = load();

@@ -1,37 +1,34 @@
-// The calls of this thread that wait, and the native event loop that answers them.
+// The calls of this thread, and the native event loop that answers them.
 
-import type { CallOptions } from "./check.js";
-import { PonosError } from "./error.js";
-import { type Failure, native, type Started } from "./native.js";
+import { thrown } from "./error.js";
+import { type Handle, native } from "./native.js";
 import { onAbort } from "./signal.js";
 
-const waiting = new Map<number, (answer: unknown) => void>();
-const log: { listener?: ((record: never) => void) | undefined } = {};
-
-/** What `get` writes beside its answer: the shape, whether it may be kept, where its stamp is, and its stamp. */
-export const note = new Uint32Array(4);
-
-/** The way into the core. It keeps the process alive only while calls wait. */
-export const loop = new native.EventLoop(settle, note.buffer);
-
-/** Has log records given to `listener`. */
-export function listenWith(listener: ((record: never) => void) | undefined): void {
-  log.listener = listener;
+/** Options that every call takes which can wait. */
+export interface CallOptions {
+  /**
+   * Cancels the call: it rejects with the signal's reason. A write that was under way may still be applied.
+   */
+  signal?: AbortSignal | undefined;
 }
 
-/** Takes a batch: a number and its answer, again and again; the number of a log record is 0. */
+/** Who waits for an answer, by the number of the call; under 0, who hears of log records. */
+export const waiting = new Map<number, (answer: never) => void>();
+
+/** What `get` writes beside its answer: whether it may be kept, where its stamp is, and its stamp. */
+export const note = new Uint32Array(3);
+
+/** The way into the core. It keeps the process alive only while calls wait. */
+export const loop = new native.EventLoop(settle, note);
+
+/** Takes a batch: a number and its answer, again and again. */
 function settle(batch: unknown[]): void {
   for (let at = 0; at < batch.length; at += 2) {
-    const call = batch[at] as number;
-    if (call === 0) {
-      const { listener } = log;
-      // By itself: an error of the listener's must not keep answers from their callers.
-      if (listener) queueMicrotask(() => listener(batch[at + 1] as never));
-    } else {
-      const resolve = waiting.get(call);
-      waiting.delete(call);
-      resolve?.(batch[at + 1]);
-    }
+    const [call, answer] = [batch[at] as number, batch[at + 1] as never];
+    const resolve = waiting.get(call);
+    // By itself: an error of the listener's must not keep answers from their callers.
+    if (call === 0) queueMicrotask(() => resolve?.(answer));
+    else if (waiting.delete(call)) resolve?.(answer);
   }
 }
 
@@ -40,49 +37,47 @@ const TURN = 256;
 let ready = 0;
 
 /**
- * Starts a call. An answer that is ready at once is returned without a promise, which would take as long as
- * the call. A loop of such calls would keep all else from running for ever, so now and then one comes a turn
- * of Node's loop later; `weight` says how much work of the caller's follows an answer.
+ * Starts an operation with its arguments and the options that the caller was given.
+ *
+ * An answer that is ready at once is returned without a promise, which would take as long as the call. A loop of such
+ * calls would keep all else from running for ever, so now and then one comes a turn of Node's loop later; `weight`
+ * says how much work of the caller's follows an answer.
  */
-export function call<A>(start: () => Started<A>, { signal }: CallOptions = {}, weight = 1): A | Promise<A> {
+export function call<A>(
+  on: Handle | undefined,
+  op: string,
+  args: unknown[],
+  options?: CallOptions,
+  weight = 1,
+): A | Promise<A> {
+  if (options === null || (options !== undefined && typeof options !== "object"))
+    throw new TypeError(`options are an object, not ${options}`);
+  const { signal, ...named } = options ?? {};
   signal?.throwIfAborted();
-  const answer = start();
+  const answer = loop.call(on, op, options === undefined ? args : [...args, named]);
   if (typeof answer === "number") return later(answer, signal);
   ready += weight;
   if (ready < TURN) return checked(answer);
   ready = 0;
-  return new Promise((resolve) => setImmediate(resolve, answer)).then(() => checked(answer));
+  return new Promise((resolve) => setImmediate(resolve, answer)).then(checked<A>);
+}
+
+/** A read of the local copy, which never waits. */
+export function read<A>(on: Handle, op: string, args: unknown[] = []): A {
+  return checked(loop.call(on, op, args));
 }
 
 /** Waits for an answer or a signal. The error is made here so that its stack has those who wait for it. */
 async function later<A>(number: number, signal: AbortSignal | undefined): Promise<A> {
-  return checked(await pending<A>(number, signal));
+  const forget = signal && onAbort(signal, () => loop.cancel(number));
+  const answer = await new Promise((resolve) => waiting.set(number, resolve));
+  forget?.();
+  if (signal?.aborted) throw signal.reason;
+  return checked(answer);
 }
 
-function checked<A>(answer: Started<A>): A {
-  if (isFailure(answer)) throw new PonosError(answer);
+function checked<A>(answer: unknown): A {
+  if (typeof answer === "object" && answer !== null && "error" in answer)
+    throw thrown(answer.error as Parameters<typeof thrown>[0]);
   return answer as A;
-}
-
-function pending<A>(number: number, signal: AbortSignal | undefined): Promise<A | Failure> {
-  return new Promise((resolve, reject) => {
-    if (!signal) {
-      waiting.set(number, resolve as (answer: unknown) => void);
-      return;
-    }
-    const forget = onAbort(signal, () => {
-      forget();
-      waiting.delete(number);
-      loop.cancel(number);
-      reject(signal.reason);
-    });
-    waiting.set(number, (answer) => {
-      forget();
-      resolve(answer as A | Failure);
-    });
-  });
-}
-
-function isFailure(answer: unknown): answer is Failure {
-  return typeof answer === "object" && answer !== null && "maybeApplied" in answer;
 }

@@ -1,31 +1,11 @@
-// AbortSignals, with one listener for however many calls share one: Node warns of leaks from the eleventh on.
+// AbortSignals.
 
-interface Watched {
-  readonly calls: Set<() => void>;
-  readonly listener: () => void;
-}
-
-const watched = new WeakMap<AbortSignal, Watched>();
+import { setMaxListeners } from "node:events";
 
 /** Has `abort` called when the signal fires; returns what ends that. */
 export function onAbort(signal: AbortSignal, abort: () => void): () => void {
-  const { calls, listener } = watched.get(signal) ?? begin(signal);
-  calls.add(abort);
-  return () => {
-    calls.delete(abort);
-    if (calls.size > 0) return;
-    signal.removeEventListener("abort", listener);
-    watched.delete(signal);
-  };
-}
-
-function begin(signal: AbortSignal): Watched {
-  const calls = new Set<() => void>();
-  const listener = () => {
-    for (const abort of calls) abort();
-  };
-  signal.addEventListener("abort", listener, { once: true });
-  const made = { calls, listener };
-  watched.set(signal, made);
-  return made;
+  // Each call that waits listens; Node takes more than ten of them for a leak and would warn.
+  setMaxListeners(0, signal);
+  signal.addEventListener("abort", abort, { once: true });
+  return () => signal.removeEventListener("abort", abort);
 }

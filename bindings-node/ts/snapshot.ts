@@ -1,9 +1,9 @@
-// Reads of a map at one revision.
+// Reads: what a map and a snapshot of it have both.
 
-import { text } from "./check.js";
 import type { Values } from "./codec.js";
 import { type Shape, unpack } from "./event.js";
-import type { NativeEntry, NativeSnapshot } from "./native.js";
+import type { Content, Handle } from "./native.js";
+import { read } from "./queue.js";
 
 /** A key's value with what the map knows of it. */
 export interface Entry<T> {
@@ -16,12 +16,87 @@ export interface Entry<T> {
   readonly deadline: Date | undefined;
 }
 
-/** The entry in JavaScript. */
-export function entryOf<T>(entry: NativeEntry | null, values: Values<T>): Entry<T> | undefined {
-  if (entry === null) return undefined;
-  const { content, revision, shape, deadline } = entry;
-  const value = values.content(content, shape === "set");
-  return { value, revision, shape, deadline: deadline === undefined ? undefined : new Date(deadline) };
+/** An entry as it crosses the border. */
+export type NativeEntry = [Content, bigint, Shape, Date | undefined] | undefined;
+
+/**
+ * Reads that are synchronous and do not fail: of a map's local copy as it is now, or of a snapshot as it was when it
+ * was taken.
+ */
+export abstract class Reads<T> implements Iterable<[string, T]> {
+  /** @internal */
+  constructor(
+    /** @internal */ protected readonly native: Handle,
+    /** @internal */ protected readonly values: Values<T>,
+  ) {}
+
+  /** The value of `key`; `undefined` if it is absent. */
+  abstract get(key: string): T | undefined;
+
+  /** The value of `key` with its revision, shape and deadline. As {@link get}, but decodes each time. */
+  entry(key: string): Entry<T> | undefined {
+    return this.entryOf(read(this.native, "map.entry", [key]));
+  }
+
+  /** Whether `key` is there. As {@link get}. */
+  has(key: string): boolean {
+    return this.native.has(key);
+  }
+
+  /** How many keys there are. *Cost*: O(1); a key that has expired in the last moments may still count. */
+  get size(): number {
+    return read(this.native, "map.len");
+  }
+
+  /** All keys, in no order. *Consistency*: those of one revision. *Cost*: O(keys). */
+  keys(): string[] {
+    return read(this.native, "map.keys");
+  }
+
+  /**
+   * All keys and values, in no order; values are decoded one by one. *Consistency*: those of one revision. *Cost*:
+   * copies the map once.
+   */
+  entries(): IterableIterator<[string, T]> {
+    return unpack(read(this.native, "map.entries"), this.values);
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, T]> {
+    return this.entries();
+  }
+
+  /**
+   * The keys that begin with `prefix` and their values, by key. *Consistency*: those of one revision. *Cost*:
+   * O(keys), or O(log keys + results) for a map opened with `ordered`.
+   */
+  prefix(prefix: string): [string, T][] {
+    return [...unpack(read(this.native, "map.prefix", [prefix]), this.values)];
+  }
+
+  /**
+   * The keys from `from` up to, but without, `to`, in the order of their UTF-8 bytes, and their values;
+   * without a bound it is open there. As {@link prefix}.
+   */
+  range(from?: string, to?: string): [string, T][] {
+    return [...unpack(read(this.native, "map.range", [from, to]), this.values)];
+  }
+
+  /** The revision of the last change that is shown; 0 for a map that nobody has written yet. */
+  get revision(): bigint {
+    return read<[bigint, bigint]>(this.native, "map.position")[1];
+  }
+
+  /** Which life of the map is shown; 0 for a map that does not exist at the engine. */
+  get generation(): bigint {
+    return read<[bigint, bigint]>(this.native, "map.position")[0];
+  }
+
+  /** @internal */
+  protected entryOf(entry: NativeEntry): Entry<T> | undefined {
+    if (entry === undefined) return undefined;
+    const [content, revision, shape, deadline] = entry;
+    return { value: this.values.decode(content), revision, shape, deadline };
+  }
 }
 
 /**
@@ -30,68 +105,9 @@ export function entryOf<T>(entry: NativeEntry | null, values: Values<T>): Entry<
  * It keeps what it shows in memory until it is collected. Its methods are those of {@link PonosMap}, and
  * their *cost* is the same.
  */
-export class Snapshot<T> implements Iterable<[string, T]> {
-  readonly #native: NativeSnapshot;
-  readonly #values: Values<T>;
-
-  /** @internal */
-  constructor(native: NativeSnapshot, values: Values<T>) {
-    this.#native = native;
-    this.#values = values;
-  }
-
+export class Snapshot<T> extends Reads<T> {
   /** The value of `key`. */
   get(key: string): T | undefined {
     return this.entry(key)?.value;
-  }
-
-  /** The value of `key` with its revision, shape and deadline. */
-  entry(key: string): Entry<T> | undefined {
-    return entryOf(this.#native.entry(text("the key", key)), this.#values);
-  }
-
-  /** Whether `key` is there. */
-  has(key: string): boolean {
-    return this.#native.has(text("the key", key));
-  }
-
-  /** How many keys there are; one that had just expired may still count. */
-  get size(): number {
-    return this.#native.size();
-  }
-
-  /** The revision of the last change it holds. */
-  get revision(): bigint {
-    return this.#native.position()[1];
-  }
-
-  /** Which life of the map it shows. */
-  get generation(): bigint {
-    return this.#native.position()[0];
-  }
-
-  /** All keys, in no order. */
-  keys(): string[] {
-    return this.#native.keys();
-  }
-
-  /** All keys and values, in no order; values are decoded one by one. *Cost*: copies the map once. */
-  entries(): IterableIterator<[string, T]> {
-    return unpack(this.#native.entries(), this.#values);
-  }
-
-  [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.entries();
-  }
-
-  /** The keys that begin with `prefix` and their values, by key. */
-  prefix(prefix: string): [string, T][] {
-    return [...unpack(this.#native.prefix(text("prefix", prefix)), this.#values)];
-  }
-
-  /** The keys from `from` up to, but without, `to`, in the order of their UTF-8 bytes, and their values. */
-  range(from?: string, to?: string): [string, T][] {
-    const [start, end] = [from, to].map((bound) => (bound === undefined ? bound : text("a bound", bound)));
-    return [...unpack(this.#native.range(start, end), this.#values)];
   }
 }

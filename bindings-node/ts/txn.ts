@@ -1,9 +1,8 @@
 // Transactions.
 
-import { type CallOptions, int64, items, known, number, revision, show, text } from "./check.js";
 import type { Values } from "./codec.js";
-import type { Edit, NativeMap, Step, When } from "./native.js";
-import { call } from "./queue.js";
+import type { Handle } from "./native.js";
+import { type CallOptions, call } from "./queue.js";
 
 /** What must hold of a key. */
 export type Condition<T> = "absent" | "present" | { revision: bigint | number } | { value: T };
@@ -22,85 +21,71 @@ export interface TxnDone {
  * A transaction being put together; nothing happens before {@link commit}.
  *
  * If all conditions hold, the operations before {@link otherwise} are done, else those after it. Each sees
- * what those before it have done. One that is refused (a bound, a wrong type) refuses the whole.
+ * what those before it have done. One that is refused (a bound, a wrong type) refuses the whole, when it is committed.
  */
 export class Txn<T> {
-  readonly #native: NativeMap;
-  readonly #values: Values<T>;
-  readonly #compare: When[] = [];
-  readonly #then: Step[] = [];
-  readonly #otherwise: Step[] = [];
-  #branch = this.#then;
+  /** The conditions, and the operations of the two branches. */
+  readonly #parts: unknown[][][] = [[], [], []];
+  #branch = 1;
 
   /** @internal */
-  constructor(native: NativeMap, values: Values<T>) {
-    this.#native = native;
-    this.#values = values;
-  }
+  constructor(
+    private readonly native: Handle,
+    private readonly values: Values<T>,
+  ) {}
 
   /** Adds a condition. */
   when(key: string, condition: Condition<T>): this {
-    this.#compare.push({ key: text("the key", key), ...this.#when(condition) });
+    const named = typeof condition === "string" ? { [condition]: true } : { ...condition };
+    if ("value" in named) named.value = this.values.encode(named.value as T) as T;
+    this.#parts[0]?.push([key, named]);
     return this;
   }
 
   /** From here on, operations are for the case that a condition does not hold. */
   otherwise(): this {
-    this.#branch = this.#otherwise;
+    this.#branch = 2;
     return this;
   }
 
   /** Sets a key, for `ttlMs` milliseconds or for ever. */
   set(key: string, value: T, options: { ttlMs?: number | undefined } = {}): this {
-    const { ttlMs } = known(options, ["ttlMs"]);
-    const step: Omit<Step, "key"> = { op: "set", value: this.#values.encode(value) };
-    if (ttlMs !== undefined) step.ttlMs = number("ttlMs", ttlMs);
-    return this.#add(key, step);
+    return this.#add("set", key, this.values.encode(value), options);
   }
 
   /** Deletes a key. */
   delete(key: string): this {
-    return this.#add(key, { op: "delete" });
+    return this.#add("delete", key);
   }
 
   /** Adds to an integer counter of 64 bits. */
   incr(key: string, by: number | bigint = 1): this {
-    return this.#add(key, { op: "incr", by: int64("by", by) });
+    return this.#add("incr", key, by);
   }
 
   /** Adds to a floating-point counter. */
   incrFloat(key: string, by: number): this {
-    return this.#add(key, { op: "incrFloat", byFloat: number("by", by) });
+    return this.#add("incr_float", key, by);
   }
 
   /** Appends items to a list. */
-  listAppend(key: string, items: Iterable<T>): this {
-    return this.#edit("listAppend", key, items);
-  }
+  readonly listAppend = this.#edit("list_append");
 
   /** Appends those items that a list does not hold yet. */
-  listAppendUnique(key: string, items: Iterable<T>): this {
-    return this.#edit("listAppendUnique", key, items);
-  }
+  readonly listAppendUnique = this.#edit("list_append_unique");
 
   /** Removes every occurrence of the items from a list. */
-  listRemove(key: string, items: Iterable<T>): this {
-    return this.#edit("listRemove", key, items);
-  }
+  readonly listRemove = this.#edit("list_remove");
 
   /** Adds members to a set. */
-  setAdd(key: string, items: Iterable<T>): this {
-    return this.#edit("setAdd", key, items);
-  }
+  readonly setAdd = this.#edit("set_add");
 
   /** Removes members from a set. */
-  setRemove(key: string, items: Iterable<T>): this {
-    return this.#edit("setRemove", key, items);
-  }
+  readonly setRemove = this.#edit("set_remove");
 
   /** Gives an entry a new time to live in milliseconds, or with `null` none. */
   touch(key: string, ttlMs: number | null): this {
-    return this.#add(key, ttlMs === null ? { op: "touch" } : { op: "touch", ttlMs: number("ttlMs", ttlMs) });
+    return this.#add("touch", key, ttlMs);
   }
 
   /**
@@ -110,29 +95,18 @@ export class Txn<T> {
    * operation is refused: nothing has changed then. Else as {@link PonosMap.set}. *Consistency*: all of it
    * has one revision, and no reader sees half of it. *Cost*: one round trip.
    */
-  async commit(options: CallOptions = {}): Promise<TxnDone> {
-    known(options, ["signal"]);
-    return call(() => this.#native.txn(this.#compare, this.#then, this.#otherwise), options);
+  async commit(options?: CallOptions): Promise<TxnDone> {
+    const done = await call<[bigint, boolean, boolean]>(this.native, "map.txn", this.#parts, options);
+    const [revision, matched, changed] = done;
+    return { revision, matched, changed };
   }
 
-  #edit(op: Edit, key: string, given: Iterable<T>): this {
-    return this.#add(key, { op, items: items(given).map((item) => this.#values.encode(item)) });
+  #edit(op: string): { edit(key: string, items: Iterable<T>): Txn<T> }["edit"] {
+    return (key, items) => this.#add(op, key, this.values.encodeAll(items));
   }
 
-  #add(key: string, step: Omit<Step, "key">): this {
-    this.#branch.push({ key: text("the key", key), ...step });
+  #add(op: string, key: string, ...args: unknown[]): this {
+    this.#parts[this.#branch]?.push([op, key, ...args]);
     return this;
-  }
-
-  #when(condition: Condition<T>): When {
-    if (condition === "absent" || condition === "present") return { is: condition };
-    if (typeof condition === "object" && condition !== null && Object.keys(condition).length === 1) {
-      if ("revision" in condition)
-        return { is: "revision", revision: revision("revision", condition.revision) };
-      if ("value" in condition) return { is: "value", value: this.#values.encode(condition.value) };
-    }
-    throw new TypeError(
-      `a condition is "absent", "present", { revision } or { value }, not ${show(condition)}`,
-    );
   }
 }

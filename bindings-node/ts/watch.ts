@@ -1,10 +1,9 @@
 // Watchers: the events of a map as an async iterator.
 
-import { type CallOptions, count, known, revision, show, text } from "./check.js";
 import type { Values } from "./codec.js";
-import { Cursor, type MapEvent } from "./event.js";
-import type { NativeMap, NativeWatcher, Part } from "./native.js";
-import { call } from "./queue.js";
+import { type MapEvent, unpackEvents } from "./event.js";
+import type { Handle } from "./native.js";
+import { type CallOptions, call, read } from "./queue.js";
 import { onAbort } from "./signal.js";
 
 /**
@@ -26,7 +25,6 @@ export interface WatchOptions extends CallOptions {
   from?: "now" | "snapshot" | bigint | number | undefined;
 }
 
-const NOTHING = new Uint8Array(0);
 /** How many events cross the border at once, unless the caller says. */
 const BATCH = 256;
 
@@ -38,20 +36,21 @@ const BATCH = 256;
  * for events, the process stays alive.
  */
 export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>, AsyncDisposable {
-  readonly #native: NativeWatcher;
+  readonly #native: Handle;
   readonly #values: Values<T>;
   readonly #signal: AbortSignal | undefined;
-  #cursor: Cursor<T> | undefined;
+  readonly #forget: (() => void) | undefined;
+  #fetched: Generator<MapEvent<T>, undefined> | undefined;
   #loading: Promise<void> | undefined;
   #state: "open" | "closed" | "aborted" = "open";
-  readonly #forget: (() => void) | undefined;
 
   /** @internal */
-  constructor(native: NativeWatcher, values: Values<T>, signal: AbortSignal | undefined) {
-    this.#native = native;
+  constructor(map: Handle, values: Values<T>, filter: Filter, { signal, ...options }: WatchOptions) {
+    signal?.throwIfAborted();
+    this.#native = read(map, "map.watch", [filter, options]);
     this.#values = values;
     this.#signal = signal;
-    this.#forget = signal && onAbort(signal, () => this.#end(true));
+    this.#forget = signal && onAbort(signal, () => this.#end("aborted"));
   }
 
   /**
@@ -59,9 +58,13 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
    *
    * *Errors*: the reason of the watcher's signal, once it has fired.
    */
-  next(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    const event = this.#cursor?.next();
-    return event === undefined ? this.#wait() : Promise.resolve({ done: false, value: event });
+  async next(): Promise<IteratorResult<MapEvent<T>, undefined>> {
+    for (;;) {
+      const event = this.#fetched?.next();
+      if (event?.done === false) return event;
+      if (this.#atEnd()) return { done: true, value: undefined };
+      await this.#load(BATCH);
+    }
   }
 
   /**
@@ -71,10 +74,9 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
    * for await (const events of prices.watch().batches()) console.log(events.length);
    */
   async *batches(max: number = BATCH): AsyncGenerator<MapEvent<T>[], undefined> {
-    count("max", max, 1 << 16);
     try {
       for (;;) {
-        const events = this.#cursor?.rest() ?? [];
+        const events = [...(this.#fetched ?? [])];
         if (events.length > 0) yield events;
         else if (this.#atEnd()) return;
         else await this.#load(max);
@@ -86,13 +88,12 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
 
   /** Unsubscribes at once. A call that waits gets the end of the iteration. A second call does nothing. */
   close(): void {
-    this.#end(false);
+    this.#end("closed");
   }
 
   /** Closes the watcher: what leaving a `for await` loop calls. */
-  return(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    this.#end(false);
-    return Promise.resolve({ done: true, value: undefined });
+  async return(): Promise<IteratorResult<MapEvent<T>, undefined>> {
+    return { done: true, value: this.close() as undefined };
   }
 
   [Symbol.asyncIterator](): this {
@@ -101,29 +102,20 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
 
   /** Closes the watcher: what `await using` calls. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end(false);
+    this.close();
   }
 
-  #end(aborted: boolean): void {
+  #end(state: "closed" | "aborted"): void {
     if (this.#state !== "open") return;
-    this.#state = aborted ? "aborted" : "closed";
-    this.#cursor = undefined;
+    this.#state = state;
+    this.#fetched = undefined;
     this.#forget?.();
-    this.#native.close();
+    read(this.#native, "watch.close");
   }
 
   #atEnd(): boolean {
     if (this.#state === "aborted") throw this.#signal?.reason;
     return this.#state === "closed";
-  }
-
-  async #wait(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    for (;;) {
-      const event = this.#cursor?.next();
-      if (event !== undefined) return { done: false, value: event };
-      if (this.#atEnd()) return { done: true, value: undefined };
-      await this.#load(BATCH);
-    }
   }
 
   /** Fetches a batch; whoever wants one meanwhile waits for the same. */
@@ -135,38 +127,9 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
   }
 
   async #fetch(max: number): Promise<void> {
-    const data = await call(() => this.#native.next(max) ?? NOTHING, { signal: this.#signal }, 32);
+    const data = await call<Uint8Array>(this.#native, "watch.next", [max], { signal: this.#signal }, 32);
     if (this.#state !== "open") return;
-    if (data.length === 0) this.#end(false);
-    else this.#cursor = new Cursor(data, this.#values);
+    if (data.length === 0) this.close();
+    else this.#fetched = unpackEvents(data, this.#values);
   }
-}
-
-/** Registers a watcher. */
-export function watch<T>(
-  map: NativeMap,
-  values: Values<T>,
-  filter: Filter | undefined,
-  options: WatchOptions,
-): Watcher<T> {
-  const { signal, from = "now" } = known(options, ["signal", "from"]);
-  signal?.throwIfAborted();
-  const after = from === "now" || from === "snapshot" ? undefined : revision("from", from);
-  const parts = filter === undefined ? undefined : partsOf(filter);
-  return new Watcher(map.watch(parts, from === "snapshot", after), values, signal);
-}
-
-/** A filter as a list of what may pass. */
-function partsOf(filter: Filter): Part[] {
-  if (typeof filter === "string") return [{ kind: "pattern", text: text("the filter", filter) }];
-  if (Array.isArray(filter)) return filter.flatMap(partsOf);
-  const [entry, ...others] = Object.entries((filter as object) ?? {});
-  const kinds = ["key", "prefix", "glob"] as const;
-  const kind = kinds.find((each) => each === entry?.[0]);
-  if (kind === undefined || others.length > 0) {
-    throw new TypeError(
-      `a filter is a string, { key }, { prefix }, { glob } or an array of them, not ${show(filter)}`,
-    );
-  }
-  return [{ kind, text: text(kind, entry?.[1]) }];
 }

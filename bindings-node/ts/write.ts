@@ -1,13 +1,12 @@
 // Writing to a map: each method is one atomic operation at the engine.
 
-import { type CallOptions, int64, items, known, number, revision, text } from "./check.js";
-import type { Values } from "./codec.js";
-import type { Done, Edit, NativeMap, When } from "./native.js";
-import { call } from "./queue.js";
+import type { Content } from "./native.js";
+import { type CallOptions, call } from "./queue.js";
+import { Reads } from "./snapshot.js";
 import { Txn } from "./txn.js";
 
 /**
- * When to refuse a write; at most one of them. A revision or value that is there but `undefined` is a
+ * When to refuse a write; at most one of them. A revision or value that is there but `undefined` is refused with a
  * `TypeError`: the write would be one without a condition.
  */
 export interface Conditions<T> extends CallOptions {
@@ -79,13 +78,7 @@ export interface Edited extends Changed {
  * see it when the change arrives. *Cost*: one round trip; on Redis, writes that meet share it. A cancelled
  * write may still be applied.
  */
-export abstract class Writes<T> {
-  /** @internal */
-  protected constructor(
-    /** @internal */ protected readonly native: NativeMap,
-    /** @internal */ protected readonly values: Values<T>,
-  ) {}
-
+export abstract class Writes<T> extends Reads<T> {
   /**
    * Sets `key`, and drops its time to live unless one is given.
    *
@@ -96,13 +89,8 @@ export abstract class Writes<T> {
    * const { previous } = await prices.set("btc", 64_100); // 64000
    * await leaders.set("shard-1", "me", { ifAbsent: true, ttlMs: 30_000 }); // or a PonosError: conflict
    */
-  async set(key: string, value: T, options: SetOptions<T> = {}): Promise<Written<T>> {
-    known(options, ["ifAbsent", "ifPresent", "ifRevision", "ifValue", "ttlMs", "signal"]);
-    const name = text("the key", key);
-    const payload = this.values.encode(value);
-    const when = this.#when(options);
-    const ttlMs = options.ttlMs === undefined ? undefined : number("ttlMs", options.ttlMs);
-    return this.#written(await call(() => this.native.set(name, payload, when, ttlMs), options));
+  async set(key: string, value: T, options?: SetOptions<T>): Promise<Written<T>> {
+    return this.#written(await this.run("map.set", [key, this.values.encode(value)], this.#encoded(options)));
   }
 
   /**
@@ -110,11 +98,8 @@ export abstract class Writes<T> {
    *
    * *Errors*: `conflict` if a condition does not hold: nothing has changed then.
    */
-  async delete(key: string, options: Conditions<T> = {}): Promise<Written<T>> {
-    known(options, ["ifPresent", "ifRevision", "ifValue", "signal"]);
-    const name = text("the key", key);
-    const when = this.#when(options);
-    return this.#written(await call(() => this.native.delete(name, when), options));
+  async delete(key: string, options?: Conditions<T>): Promise<Written<T>> {
+    return this.#written(await this.run("map.delete", [key], this.#encoded(options)));
   }
 
   /**
@@ -134,21 +119,8 @@ export abstract class Writes<T> {
    */
   incr(key: string, by?: number, options?: IncrOptions<number>): Promise<Counted<number>>;
   incr(key: string, by: bigint, options?: IncrOptions<bigint>): Promise<Counted<bigint>>;
-  async incr(
-    key: string,
-    by: number | bigint = 1,
-    options: IncrOptions<number | bigint> = {},
-  ): Promise<Counted<number | bigint>> {
-    const { min, max } = known(options, ["min", "max", "signal"]);
-    const name = text("the key", key);
-    const small = typeof by === "number";
-    const bound = (which: string, given: number | bigint | undefined, none: number) =>
-      given === undefined && !small ? undefined : int64(which, given ?? none);
-    const amount = int64("by", by);
-    const from = bound("min", min, Number.MIN_SAFE_INTEGER);
-    const to = bound("max", max, Number.MAX_SAFE_INTEGER);
-    const { revision, value } = await call(() => this.native.incr(name, amount, from, to), options);
-    return { revision, value: small ? Number(value) : (value as bigint) };
+  async incr(key: string, by: Sum = 1, options?: IncrOptions<Sum>): Promise<Counted<Sum>> {
+    return counted(await this.run("map.incr", [key, by], options));
   }
 
   /**
@@ -157,14 +129,8 @@ export abstract class Writes<T> {
    * *Errors*: `conflict` if the sum would leave its bounds or not be finite; `invalid` if `by` is not finite
    * or the value is no number.
    */
-  async incrFloat(key: string, by: number, options: IncrOptions<number> = {}): Promise<Counted<number>> {
-    const { min, max } = known(options, ["min", "max", "signal"]);
-    const name = text("the key", key);
-    const bound = (which: string, given: number | undefined) =>
-      given === undefined ? given : number(which, given);
-    const [amount, from, to] = [number("by", by), bound("min", min), bound("max", max)];
-    const { revision, value } = await call(() => this.native.incrFloat(name, amount, from, to), options);
-    return { revision, value: value as number };
+  async incrFloat(key: string, by: number, options?: IncrOptions<number>): Promise<Counted<number>> {
+    return counted(await this.run("map.incr_float", [key, by], options));
   }
 
   /**
@@ -172,63 +138,48 @@ export abstract class Writes<T> {
    *
    * *Errors*: `invalid` if there are no items, if the value is no list, or would outgrow `max_value`.
    */
-  listAppend(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("listAppend", key, items, options);
-  }
+  readonly listAppend = this.#edit("map.list_append");
 
   /** As {@link listAppend}, for those items that the list does not hold yet. */
-  listAppendUnique(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("listAppendUnique", key, items, options);
-  }
+  readonly listAppendUnique = this.#edit("map.list_append_unique");
 
   /**
    * Removes every occurrence of the items from a list; a list that becomes empty is deleted.
    *
    * *Errors*: `invalid` if there are no items, or if the value is no list.
    */
-  listRemove(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("listRemove", key, items, options);
-  }
+  readonly listRemove = this.#edit("map.list_remove");
 
   /**
    * Adds members to a set, an absent key being an empty one. Members are the same if their encoded forms are.
    *
    * *Errors*: `invalid` if there are no items, if the value is no set, or would outgrow `max_value`.
    */
-  setAdd(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("setAdd", key, items, options);
-  }
+  readonly setAdd = this.#edit("map.set_add");
 
   /**
    * Removes members from a set; a set that becomes empty is deleted.
    *
    * *Errors*: `invalid` if there are no items, or if the value is no set.
    */
-  setRemove(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited> {
-    return this.#edit("setRemove", key, items, options);
-  }
+  readonly setRemove = this.#edit("map.set_remove");
 
   /**
    * Gives an entry a new time to live from now on, or with `null` none; if the key is absent nothing changes.
    * Watchers get no event: the value is the same.
    */
-  async touch(key: string, ttlMs: number | null, options: CallOptions = {}): Promise<Changed> {
-    known(options, ["signal"]);
-    const name = text("the key", key);
-    const ttl = ttlMs === null ? undefined : number("ttlMs", ttlMs);
-    return changed(await call(() => this.native.touch(name, ttl), options));
+  async touch(key: string, ttlMs: number | null, options?: CallOptions): Promise<Changed> {
+    return changed(await this.run("map.touch", [key, ttlMs], options));
   }
 
   /** Removes every key, in one revision. */
-  async clear(options: CallOptions = {}): Promise<Changed> {
-    known(options, ["signal"]);
-    return changed(await call(() => this.native.run("clear"), options));
+  async clear(options?: CallOptions): Promise<Changed> {
+    return changed(await this.run("map.clear", [], options));
   }
 
   /** Removes the map with its history and codec; its next write starts a new generation. It stays usable. */
-  async destroy(options: CallOptions = {}): Promise<Changed> {
-    known(options, ["signal"]);
-    return changed(await call(() => this.native.run("destroy"), options));
+  async destroy(options?: CallOptions): Promise<Changed> {
+    return changed(await this.run("map.destroy", [], options));
   }
 
   /**
@@ -243,30 +194,25 @@ export abstract class Writes<T> {
     return new Txn(this.native, this.values);
   }
 
-  async #edit(edit: Edit, key: string, given: Iterable<T>, options: CallOptions = {}): Promise<Edited> {
-    known(options, ["signal"]);
-    const name = text("the key", key);
-    const payloads = items(given).map((item) => this.values.encode(item));
-    return call(() => this.native.edit(edit, name, payloads), options);
+  /** @internal */
+  protected run<A>(op: string, args: unknown[], options?: CallOptions): A | Promise<A> {
+    return call(this.native, op, args, options);
   }
 
-  #when(options: SetOptions<T>): When | undefined {
-    const conditions: When[] = [];
-    if (options.ifAbsent) conditions.push({ is: "absent" });
-    if (options.ifPresent) conditions.push({ is: "present" });
-    if ("ifRevision" in options) {
-      conditions.push({ is: "revision", revision: revision("ifRevision", options.ifRevision) });
-    }
-    if ("ifValue" in options) {
-      conditions.push({ is: "value", value: this.values.encode(options.ifValue as T) });
-    }
-    if (conditions.length > 1) {
-      throw new TypeError(`a write has one condition, not ${conditions.map(({ is }) => is).join(" and ")}`);
-    }
-    return conditions[0];
+  #edit(op: string): Edit<T>["edit"] {
+    return async (key, items, options) => {
+      const args = [key, this.values.encodeAll(items)];
+      const [revision, changed, size] = await this.run<Done<number>>(op, args, options);
+      return { revision, changed, size };
+    };
   }
 
-  #written({ revision, changed, previous }: Done): Written<T> {
+  #encoded(options: Conditions<T> | undefined): CallOptions | undefined {
+    if (!options || !("ifValue" in options)) return options;
+    return { ...options, ifValue: this.values.encode(options.ifValue as T) } as CallOptions;
+  }
+
+  #written([revision, changed, previous]: Done): Written<T> {
     if (previous === undefined) return { revision, changed, previous };
     const { values } = this;
     return {
@@ -280,6 +226,16 @@ export abstract class Writes<T> {
   }
 }
 
-function changed({ revision, changed }: Changed): Changed {
-  return { revision, changed };
+type Sum = number | bigint;
+
+/** An edit, written as a method so that a map of more special values passes for one of more general ones. */
+interface Edit<T> {
+  edit(key: string, items: Iterable<T>, options?: CallOptions): Promise<Edited>;
 }
+
+/** A write as it crosses the border. */
+type Done<P = Content | undefined> = [revision: bigint, changed: boolean, previous: P];
+
+const changed = ([revision, changed]: Done): Changed => ({ revision, changed });
+
+const counted = <N>([revision, value]: [bigint, N]): Counted<N> => ({ revision, value });

@@ -1,31 +1,29 @@
 //! Values between bytes and Python objects: a map's codec, and what it has decoded already.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use ponos::model::items;
 use ponos::{Bytes, Entry, Shape};
+use ponos_bindings_core::plain::SHAPES;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyBytes, PyFrozenSet, PyList, PyString};
+use pyo3::types::{PyBytes, PyFrozenSet, PyList};
 
 use crate::exit::into_python;
 
 /// How many decoded values are kept beyond the number of keys; then all are forgotten.
 const SPARE: usize = 1_024;
 
-/// How the values of a map become bytes and objects.
+/// How the values of a map become objects, and what has become of them.
+#[derive(Default)]
 pub(crate) struct Codec {
     /// `None`: values are bytes and stay so.
-    custom: Option<Custom>,
+    decode: Option<Py<PyAny>>,
     seen: Mutex<HashMap<Box<str>, Seen, RandomState>>,
-}
-
-struct Custom {
-    encode: Py<PyAny>,
-    decode: Py<PyAny>,
 }
 
 /// A decoded value, and the bytes it was decoded from: they are kept, so no others can have their address.
@@ -35,60 +33,31 @@ struct Seen {
 }
 
 impl Codec {
-    /// From an object with `encode` and `decode`; from `None` for bytes.
-    pub(crate) fn new(codec: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let custom = codec.map(|codec| {
-            let (encode, decode) = (codec.getattr("encode")?, codec.getattr("decode")?);
-            PyResult::Ok(Custom { encode: encode.unbind(), decode: decode.unbind() })
-        });
-        Ok(Self { custom: custom.transpose()?, seen: Mutex::default() })
+    /// From an object with `decode`.
+    pub(crate) fn new(codec: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self { decode: Some(codec.getattr("decode")?.unbind()), seen: Mutex::default() })
     }
 
-    pub(crate) fn encode(&self, value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-        let Some(custom) = &self.custom else {
-            return as_bytes(value, "the values of this map are bytes");
-        };
-        let encoded = into_python(|| custom.encode.bind(value.py()).call1((value,)))?;
-        as_bytes(&encoded, "a codec encodes to bytes")
-    }
-
-    pub(crate) fn encode_all(&self, values: &Bound<'_, PyAny>) -> PyResult<Vec<Bytes>> {
-        // Text is an iterable of text, and that is never what was meant.
-        if values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>() {
-            return Err(wrong_type("items are given in a list", values));
-        }
-        into_python(|| values.try_iter()?.map(|value| self.encode(&value?)).collect())
-    }
-
-    pub(crate) fn decode<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    fn decode<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         let raw = PyBytes::new(py, bytes);
-        match &self.custom {
-            Some(custom) => into_python(|| custom.decode.bind(py).call1((raw,))),
+        match &self.decode {
+            Some(decode) => into_python(|| decode.bind(py).call1((raw,))),
             None => Ok(raw.into_any()),
         }
     }
 
-    pub(crate) fn decode_items<'py>(
-        &self,
-        py: Python<'py>,
-        mut items: impl Iterator<Item = Bytes>,
-    ) -> PyResult<Bound<'py, PyList>> {
+    fn decode_items<'py>(&self, py: Python<'py>, bytes: &Bytes) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        items.try_for_each(|item| list.append(self.decode(py, &item)?))?;
+        items::split(bytes).try_for_each(|item| list.append(self.decode(py, &item)?))?;
         Ok(list)
     }
 
     /// A list becomes a list; a set a frozen set, or a list if a member cannot be hashed.
-    pub(crate) fn decode_value<'py>(
-        &self,
-        py: Python<'py>,
-        bytes: &Bytes,
-        shape: Shape,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn decode_value<'py>(&self, py: Python<'py>, bytes: &Bytes, shape: Shape) -> PyResult<Bound<'py, PyAny>> {
         if shape == Shape::Plain {
             return self.decode(py, bytes);
         }
-        let list = self.decode_items(py, items::split(bytes))?;
+        let list = self.decode_items(py, bytes)?;
         if shape == Shape::Set {
             match into_python(|| PyFrozenSet::new(py, &list)) {
                 Ok(set) => return Ok(set.into_any()),
@@ -107,7 +76,7 @@ impl Codec {
         key: &str,
         entry: &Entry,
     ) -> Option<PyResult<Bound<'py, PyAny>>> {
-        if entry.shape == Shape::Plain && self.custom.is_none() {
+        if entry.shape == Shape::Plain && self.decode.is_none() {
             return Some(Ok(PyBytes::new(py, &entry.value).into_any()));
         }
         let object = {
@@ -116,6 +85,16 @@ impl Codec {
             found.object.clone_ref(py).into_bound(py)
         };
         Some(own(object, entry.shape))
+    }
+
+    /// What an entry is decoded to, or was.
+    pub(crate) fn known<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        entry: &Entry,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.seen(py, key, entry).unwrap_or_else(|| self.decode_value(py, &entry.value, entry.shape))
     }
 
     /// Decodes and remembers, in a map of `keys` keys.
@@ -151,41 +130,34 @@ fn own(object: Bound<'_, PyAny>, shape: Shape) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-fn wrong_type(rule: &str, value: &Bound<'_, PyAny>) -> PyErr {
-    match value.get_type().name() {
-        Ok(name) => PyTypeError::new_err(format!("{rule}, not {name}")),
-        Err(error) => error,
+/// An encoded value, decoded when somebody asks, once.
+#[pyclass(frozen, generic, module = "ponos")]
+pub(crate) struct Value {
+    bytes: Bytes,
+    shape: Shape,
+    codec: Arc<Codec>,
+    object: PyOnceLock<Py<PyAny>>,
+}
+
+impl Value {
+    pub(crate) const fn new(bytes: Bytes, shape: Shape, codec: Arc<Codec>) -> Self {
+        Self { bytes, shape, codec, object: PyOnceLock::new() }
+    }
+
+    pub(crate) const fn shape(&self) -> &'static str {
+        SHAPES[self.shape as usize]
     }
 }
 
-/// The bytes of `bytes` or `bytearray`: a copy, because no thread of the core may touch a Python object.
-fn as_bytes(value: &Bound<'_, PyAny>, rule: &str) -> PyResult<Bytes> {
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
-    }
-    if let Ok(bytes) = value.cast::<PyByteArray>() {
-        return Ok(Bytes::from(bytes.to_vec()));
-    }
-    Err(wrong_type(rule, value))
-}
-
-/// An encoded value that is decoded when somebody looks, once.
-pub(crate) struct Lazy(PyOnceLock<Py<PyAny>>);
-
-impl Lazy {
-    pub(crate) const fn new() -> Self {
-        Self(PyOnceLock::new())
+#[pymethods]
+impl Value {
+    pub(crate) fn decoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let decoded = || PyResult::Ok(self.codec.decode_value(py, &self.bytes, self.shape)?.unbind());
+        Ok(self.object.get_or_try_init(py, decoded)?.bind(py).clone())
     }
 
-    pub(crate) fn get<'py>(
-        &self,
-        py: Python<'py>,
-        codec: &Codec,
-        bytes: Option<&Bytes>,
-        shape: Shape,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(bytes) = bytes else { return Ok(None) };
-        let decoded = || PyResult::Ok(codec.decode_value(py, bytes, shape)?.unbind());
-        Ok(Some(self.0.get_or_try_init(py, decoded)?.bind(py).clone()))
+    /// The items of a list or set, in order; `None` for a plain value.
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        (self.shape != Shape::Plain).then(|| self.codec.decode_items(py, &self.bytes)).transpose()
     }
 }

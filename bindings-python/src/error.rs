@@ -1,11 +1,13 @@
 //! Errors of the core as the exceptions of `ponos.error`, one class for each kind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ponos::{Error, Result};
 use ponos_bindings_core::submit::panicked;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyListMethods};
 
 use crate::exit::into_python;
 
@@ -25,8 +27,8 @@ impl<T> OrRaise<T> for Result<T> {
 fn exception(py: Python<'_>, error: &Error) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let made = MAKE.import(py, "ponos.error", "make").and_then(|make| {
-        let (kind, message) = (error.kind().as_str(), error.message());
-        into_python(|| make.call1((kind, message, error.operation(), error.object(), error.maybe_applied())))
+        let fields = crate::plain::shown(py, error.into(), &Arc::default())?;
+        into_python(|| make.call1(fields.cast_into::<PyList>()?.to_tuple()))
     });
     made.map_or_else(|other| other, PyErr::from_value)
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use ponos::Shape;
 use ponos_bindings_core::packed::{KINDS, kind};
 use pyo3::prelude::*;
 
-use crate::answer::shape_name;
-use crate::codec::{Codec, Lazy};
+use crate::codec::{Codec, Value};
 
 /// What happened to a map.
 ///
@@ -17,14 +15,18 @@ use crate::codec::{Codec, Lazy};
 #[pyclass(frozen, generic, module = "ponos")]
 pub(crate) struct Event {
     event: ponos::Event,
-    codec: Arc<Codec>,
-    value: Lazy,
-    old: Lazy,
+    value: Option<Value>,
+    old: Option<Value>,
 }
 
 impl Event {
     pub(crate) fn new(event: ponos::Event, codec: Arc<Codec>) -> Self {
-        Self { event, codec, value: Lazy::new(), old: Lazy::new() }
+        let old = event.old().map(|old| Value::new(old.clone(), event.old_shape(), codec.clone()));
+        let value = match &event {
+            ponos::Event::Set { value, shape, .. } => Some(Value::new(value.clone(), *shape, codec)),
+            _ => None,
+        };
+        Self { event, value, old }
     }
 }
 
@@ -50,30 +52,19 @@ impl Event {
     /// The new value of a `set`.
     #[getter]
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match &self.event {
-            ponos::Event::Set { value, shape, .. } => self.value.get(py, &self.codec, Some(value), *shape),
-            _ => Ok(None),
-        }
+        self.value.as_ref().map(|value| value.decoded(py)).transpose()
     }
 
     /// How the value of a `set` is kept: `plain`, `list` or `set`.
     #[getter]
     fn shape(&self) -> Option<&'static str> {
-        match &self.event {
-            ponos::Event::Set { shape, .. } => Some(shape_name(*shape)),
-            _ => None,
-        }
+        self.value.as_ref().map(Value::shape)
     }
 
     /// The value before, as far as it is known.
     #[getter]
     fn old<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // The core does not tell the shape of the value before: it is taken to be that of the new one.
-        let shape = match &self.event {
-            ponos::Event::Set { shape, .. } => *shape,
-            _ => Shape::Plain,
-        };
-        self.old.get(py, &self.codec, self.event.old(), shape)
+        self.old.as_ref().map(|old| old.decoded(py)).transpose()
     }
 
     /// The revision it belongs to.

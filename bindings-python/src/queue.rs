@@ -15,16 +15,16 @@ use ponos::Result;
 use ponos_bindings_core::queue::{Item, Queue as Items};
 use ponos_bindings_core::runtime::Held;
 use ponos_bindings_core::submit::Cancel;
-use ponos_bindings_core::{Answer, Call, Submitted};
+use ponos_bindings_core::{Object, Plain, Submitted};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use crate::answer;
 use crate::codec::Codec;
 use crate::error::OrRaise;
 use crate::exit::{into_python, is_over};
+use crate::plain;
 
 /// Where finished calls wait for an event loop; or log records for their thread.
 #[pyclass(frozen, weakref, module = "ponos")]
@@ -50,8 +50,10 @@ struct Waiting {
 }
 
 impl Queue {
+    /// Not after a fork, even if the loop runs on in the child.
     fn belongs_to(&self, running: &Bound<'_, PyAny>) -> bool {
-        self.owner.bind(running.py()).upgrade().is_some_and(|owner| owner.is(running))
+        self.open.get().is_ok()
+            && self.owner.bind(running.py()).upgrade().is_some_and(|owner| owner.is(running))
     }
 
     fn deliver(&self, py: Python<'_>, open: &Open, item: Item) -> PyResult<()> {
@@ -129,12 +131,12 @@ impl Queue {
 }
 
 impl Waiting {
-    fn settle(self, py: Python<'_>, result: Result<Answer>) -> PyResult<()> {
+    fn settle(self, py: Python<'_>, result: Result<Plain>) -> PyResult<()> {
         let future = self.future.bind(py);
         if future.call_method0("done")?.is_truthy()? {
             return Ok(());
         }
-        match result.or_raise(py).and_then(|answer| answer::object(py, answer, &self.codec)) {
+        match result.or_raise(py).and_then(|answer| plain::shown(py, answer, &self.codec)) {
             Ok(object) => future.call_method1("set_result", (object,))?,
             Err(error) => future.call_method1("set_exception", (error.into_value(py),))?,
         };
@@ -169,28 +171,31 @@ impl Pending {
     }
 }
 
-/// Makes a call: gives its answer, or a [`Pending`] if it has to wait.
-pub(crate) fn submit<'py>(py: Python<'py>, call: Call, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
+/// Does an operation: gives its answer, or a [`Pending`] if it has to wait.
+pub(crate) fn submit<'py>(
+    py: Python<'py>,
+    on: Option<&Object>,
+    op: &str,
+    args: Vec<Plain>,
+    codec: &Arc<Codec>,
+) -> PyResult<Bound<'py, PyAny>> {
     // As a whole: the core, too, is not to be met while it is being shut down.
-    into_python(|| submit_now(py, call, codec))
-}
-
-fn submit_now<'py>(py: Python<'py>, call: Call, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
-    let (queue, running) = current(py)?;
-    let open = queue.get().open.get().or_raise(py)?;
-    let number = open.calls.fetch_add(1, Ordering::Relaxed);
-    let items = open.items.clone();
-    let submitted = ponos_bindings_core::submit(call, move |result| items.done(number, result));
-    match submitted {
-        Submitted::Ready(result) => answer::object(py, result.or_raise(py)?, codec),
-        Submitted::Pending(cancel) => {
-            let future = running.call_method0("create_future")?.unbind();
-            let waiting = Waiting { future: future.clone_ref(py), codec: codec.clone(), cancel };
-            // The loop that settles it runs on this thread, so not before this.
-            open.waiting.lock().insert(number, waiting);
-            Ok(Bound::new(py, Pending { future, queue, call: number })?.into_any())
+    into_python(|| {
+        let (queue, running) = current(py)?;
+        let open = queue.get().open.get().or_raise(py)?;
+        let number = open.calls.fetch_add(1, Ordering::Relaxed);
+        let items = open.items.clone();
+        match ponos_bindings_core::submit(on, op, args, move |result| items.done(number, result)) {
+            Submitted::Ready(result) => plain::shown(py, result.or_raise(py)?, codec),
+            Submitted::Pending(cancel) => {
+                let future = running.call_method0("create_future")?.unbind();
+                let waiting = Waiting { future: future.clone_ref(py), codec: codec.clone(), cancel };
+                // The loop that settles it runs on this thread, so not before this.
+                open.waiting.lock().insert(number, waiting);
+                Ok(Bound::new(py, Pending { future, queue, call: number })?.into_any())
+            }
         }
-    }
+    })
 }
 
 thread_local! {

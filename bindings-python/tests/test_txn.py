@@ -59,8 +59,8 @@ def test_a_block_that_raises_does_nothing(run, url):
             with pytest.raises(TypeError):
                 m.txn().set("k", 7)
             with pytest.raises(ponos.InvalidError, match="one condition"):
-                m.txn().when("k", absent=True, present=True)
+                await m.txn().when("k", absent=True, present=True).commit()
             with pytest.raises(ponos.InvalidError, match="give one"):
-                m.txn().when("k")
+                await m.txn().when("k").commit()
 
     run(story())

@@ -147,12 +147,7 @@ impl Ponos {
             })
             .await?;
         if *shared.options() != options {
-            let MapOptions { codec, ordered, watch_queue } = shared.options();
-            let message = format!(
-                "the map is open with other options; close it first: codec={codec:?} ordered={ordered} \
-                 watch_queue={watch_queue}"
-            );
-            return Err(Error::invalid(message));
+            return Err(Error::invalid(difference(shared.options(), &options)));
         }
         Ok(Map { shared: shared.clone() })
     }
@@ -180,6 +175,19 @@ impl Ponos {
             tracing::warn!(%error, "the engine did not close in time");
         }
     }
+}
+
+/// Which options a map that is open has otherwise than it is wanted.
+fn difference(open: &MapOptions, wanted: &MapOptions) -> String {
+    let options = [
+        ("codec", open.codec.clone(), wanted.codec.clone()),
+        ("ordered", open.ordered.to_string(), wanted.ordered.to_string()),
+        ("watch_queue", open.watch_queue.to_string(), wanted.watch_queue.to_string()),
+    ];
+    let differ = options.iter().filter(|(_, open, wanted)| open != wanted);
+    let differ: Vec<String> =
+        differ.map(|(name, open, wanted)| format!("with {name}={open}, not {wanted}")).collect();
+    format!("the map is open {}; close it first or ask for the same", differ.join(" and "))
 }
 
 /// Whether `name` may name an object.

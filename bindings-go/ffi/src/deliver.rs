@@ -6,12 +6,13 @@
 #![allow(unsafe_code, reason = "it calls a function of Go")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use ponos_bindings_core::log;
 use ponos_bindings_core::queue::{Item, Queue};
 
-use crate::answer::{pack, pack_record};
+use crate::submit::pack;
 
 /// One answer or log record.
 #[repr(C)]
@@ -77,6 +78,20 @@ fn run(deliver: PonosDeliver) {
 fn packed(item: Item) -> (u64, Vec<u8>) {
     match item {
         Item::Done { call, result } => (call, pack(result)),
-        Item::Log(record) => (0, pack_record(&record)),
+        Item::Log(record) => (0, pack(Ok(record.into()))),
     }
+}
+
+/// Delivers log records of a level and those that matter more: 1 error, 2 warn, 3 info, 4 debug, 5 trace; 0 for
+/// none. More than 10,000 that wait are dropped.
+#[unsafe(no_mangle)]
+pub extern "C" fn ponos_log(level: u8) {
+    static LISTENING: Mutex<Option<u64>> = Mutex::new(None);
+    drop(catch_unwind(|| {
+        let name = ["-", "error", "warn", "info", "debug", "trace"].get(usize::from(level)).unwrap_or(&"-");
+        let listens = queue().and_then(|queue| log::listen(name, move |record| queue.log(record)));
+        let before =
+            LISTENING.lock().ok().and_then(|mut listening| std::mem::replace(&mut *listening, listens));
+        before.into_iter().for_each(log::stop);
+    }));
 }

@@ -1,4 +1,4 @@
-//! The objects that Go holds, as numbers: Go frees each once, when nothing in Go can reach it any more.
+//! What Go holds, as numbers: Go frees each once, when nothing in Go can reach it any more.
 //!
 //! So a handle that is closed is still valid, and a call on it answers `Closed`. Only numbers cross the border:
 //! Go never sees an address of ours as a pointer.
@@ -6,47 +6,56 @@
 
 use std::panic::catch_unwind;
 use std::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use ponos::{Error, Map, Ponos, Result, Snapshot};
-use ponos_bindings_core::surface::SharedWatcher;
+use ponos_bindings_core::Object;
+use ponos_bindings_core::submit::Cancel;
 
-/// What a handle stands for.
+/// What a number stands for.
 #[derive(Debug)]
-pub(crate) enum Object {
-    Client(Ponos),
-    Map(Map),
-    Snapshot(Snapshot),
-    Watcher(Arc<SharedWatcher>),
+pub(crate) enum Held {
+    Object(Object),
+    /// What cancels a call that waits.
+    Cancel(Cancel),
+    /// An answer that did not fit.
+    Answer(Vec<u8>),
 }
 
-/// Counts what Go has to give back: handles, cancels and long answers.
+/// Counts what Go has to give back.
 static LIVE: AtomicI64 = AtomicI64::new(0);
 
-/// Lends a value to Go as a number, until [`reclaim`].
-pub(crate) fn lend<T>(value: T) -> usize {
+/// Lends a thing to Go as a number, until [`reclaim`].
+pub(crate) fn lend(held: Held) -> usize {
     LIVE.fetch_add(1, Ordering::Relaxed);
-    Box::into_raw(Box::new(value)).expose_provenance()
+    Box::into_raw(Box::new(held)).expose_provenance()
 }
 
 /// Takes back what [`lend`] gave.
 ///
 /// # Safety
-/// `number` came from `lend::<T>`, and is used no more.
-pub(crate) unsafe fn reclaim<T>(number: usize) -> T {
+/// `number` came from `lend`, and is used no more.
+pub(crate) unsafe fn reclaim(number: usize) -> Held {
     LIVE.fetch_sub(1, Ordering::Relaxed);
     // SAFETY: as the caller promises, it is the address of a box that nobody else owns.
     *unsafe { Box::from_raw(with_exposed_provenance_mut(number)) }
 }
 
-/// The value behind a number; `None` for 0.
+/// What a number stands for; `None` for 0.
 ///
 /// # Safety
-/// `number` is 0 or came from `lend::<T>` and is not reclaimed for as long as `'a`.
-pub(crate) unsafe fn borrow<'a, T>(number: usize) -> Option<&'a T> {
+/// `number` is 0 or came from `lend` and is not reclaimed for as long as `'a`.
+pub(crate) unsafe fn borrow<'a>(number: usize) -> Option<&'a Held> {
     // SAFETY: as the caller promises, it is null or the address of a live box.
-    unsafe { with_exposed_provenance::<T>(number).as_ref() }
+    unsafe { with_exposed_provenance::<Held>(number).as_ref() }
+}
+
+/// The object that a number stands for; `None` for 0 and for what is none.
+///
+/// # Safety
+/// As for [`borrow`].
+pub(crate) unsafe fn object<'a>(number: usize) -> Option<&'a Object> {
+    // SAFETY: as the caller promises.
+    if let Some(Held::Object(object)) = unsafe { borrow(number) } { Some(object) } else { None }
 }
 
 /// Memory that Go lends for one call.
@@ -61,44 +70,19 @@ pub(crate) unsafe fn lent<'a>(data: *const u8, len: usize) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(data, len) }
 }
 
-impl Object {
-    pub(crate) fn client(&self) -> Result<&Ponos> {
-        if let Self::Client(client) = self { Ok(client) } else { Err(self.other("client")) }
-    }
-
-    pub(crate) fn map(&self) -> Result<&Map> {
-        if let Self::Map(map) = self { Ok(map) } else { Err(self.other("map")) }
-    }
-
-    pub(crate) fn watcher(&self) -> Result<&Arc<SharedWatcher>> {
-        if let Self::Watcher(watcher) = self { Ok(watcher) } else { Err(self.other("watcher")) }
-    }
-
-    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        match self {
-            Self::Snapshot(snapshot) => Ok(snapshot.clone()),
-            other => other.map().map(Map::snapshot),
-        }
-    }
-
-    fn other(&self, wanted: &str) -> Error {
-        Error::internal(format!("the handle is no {wanted}"))
-    }
-}
-
-/// Frees a handle; 0 is ignored. Dropping a client that was not closed ends its connections.
+/// Frees what was lent as a number; 0 is ignored. Dropping a client that was not closed ends its connections.
 ///
 /// # Safety
-/// The handle came from an answer and is used no more.
+/// The number came from an answer or reply and is used no more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ponos_free(handle: usize) {
-    if handle != 0 {
+pub unsafe extern "C" fn ponos_free(number: usize) {
+    if number != 0 {
         // SAFETY: as the caller promises.
-        drop(catch_unwind(|| drop(unsafe { reclaim::<Object>(handle) })));
+        drop(catch_unwind(|| drop(unsafe { reclaim(number) })));
     }
 }
 
-/// How many handles, cancels and long answers Go has not given back: for tests that look for leaks.
+/// How much of what was lent Go has not given back: for tests that look for leaks.
 #[unsafe(no_mangle)]
 pub extern "C" fn ponos_live() -> i64 {
     LIVE.load(Ordering::Relaxed)

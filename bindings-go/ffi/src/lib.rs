@@ -1,25 +1,20 @@
-//! The C interface under the Go module: a few functions, so that a method of Go is encode, submit, decode.
+//! The C interface under the Go module: a few functions, so that a method of Go is pack, submit, read.
 //!
-//! - [`submit`](mod@submit): starts any operation; its answer comes inline if it is there at once, which costs one crossing.
+//! - [`submit`](mod@submit): does any operation by name; its answer comes inline if it is there at once, which costs
+//!   one crossing. What goes over the border are bytes as `packed.rs` of bindings-core has them.
 //! - [`deliver`]: the other answers, and log records, on their way to Go: a thread of its own calls Go once a batch.
 //! - [`read`]: the reads that are worth a function of their own.
-//! - [`handle`]: the objects that Go holds.
-//! - [`op`], `request`, `args`, `answer`: what goes over the border, as bytes.
+//! - [`handle`]: what Go holds.
 //!
-//! Go owns every buffer it passes and lends it for one call. What Rust allocates is either a handle, freed by
-//! [`handle::ponos_free`], or a long answer, given up by [`submit::ponos_take`]. A panic never crosses: each entry
+//! Go owns every buffer it passes and lends it for one call. What Rust allocates is lent as a number and freed by
+//! [`handle::ponos_free`], or by [`submit::ponos_take`] if it is an answer. A panic never crosses: each entry
 //! catches it and answers `Internal`, or "absent" where there is no error to give.
 //!
 //! A Go program cannot fork without `exec`, so handles are not guarded against it.
 
-mod answer;
-mod args;
 pub mod deliver;
 pub mod handle;
-pub mod log;
-pub mod op;
 pub mod read;
-mod request;
 pub mod submit;
 #[cfg(test)]
 mod tests;

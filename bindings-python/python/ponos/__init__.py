@@ -20,7 +20,7 @@ Every node reads its own copy with no round trip; writes are atomic; changes arr
     asyncio.run(main())
 """
 
-from ._ponos import Counted, Edited, Entry, Event, TxnDone, Written
+from ._ponos import Event
 from .client import Client, Opening
 
 # These have names of builtins or of the standard library: `from ponos import *` leaves them out.
@@ -41,8 +41,8 @@ from .error import (
 )
 from .error import TimeoutError as TimeoutError
 from .log import disable_logging, enable_logging
-from .map import Map, Status
-from .snapshot import Snapshot
+from .map import Map, Snapshot, Status
+from .record import Counted, Edited, Entry, TxnDone, Written
 from .txn import Txn
 from .watch import Watch
 

@@ -1,28 +1,18 @@
 """The native half. What is not exported by `ponos` itself is for `ponos` alone."""
 
 from asyncio import Future
-from collections.abc import Callable, Iterable, Iterator
-from types import EllipsisType, GenericAlias
+from collections.abc import Callable
+from types import GenericAlias
 from typing import Any, Generic, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
-from .codec import Codec
-
 __all__ = [
-    "ClientCore",
-    "Counted",
-    "Edited",
-    "Entry",
     "Event",
-    "MapCore",
+    "Handle",
     "Pending",
     "Queue",
-    "Reads",
-    "TxnCore",
-    "TxnDone",
-    "WatchCore",
-    "Written",
+    "Value",
     "end",
     "forked",
     "listen",
@@ -33,7 +23,6 @@ __all__ = [
 
 _T = TypeVar("_T")
 _V = TypeVar("_V")
-_N = TypeVar("_N", int, float)
 
 @final
 class Pending(Generic[_T]):
@@ -51,66 +40,17 @@ class Queue:
     def __len__(self) -> int: ...
 
 @final
-class ClientCore:
-    def map(
-        self, name: str, name_of_codec: str, codec: Codec[_V] | None, ordered: bool, watch_queue: int
-    ) -> MapCore[_V] | Pending[MapCore[_V]]: ...
-    def close(self) -> Pending[None] | None: ...
-
-@final
-class MapCore(Generic[_V]):
+class Value(Generic[_V]):
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    def name(self) -> str: ...
-    def codec_name(self) -> str: ...
-    def status(self) -> tuple[Literal["live", "stale", "resyncing", "closed"], float | None]: ...
-    @overload
-    def write(
-        self, name: Literal["set", "delete", "touch"], key: str, *args: object
-    ) -> Written[_V] | Pending[Written[_V]]: ...
-    @overload
-    def write(
-        self, name: Literal["incr"], key: str, *args: object
-    ) -> Counted[int] | Pending[Counted[int]]: ...
-    @overload
-    def write(
-        self, name: Literal["incr_float"], key: str, *args: object
-    ) -> Counted[float] | Pending[Counted[float]]: ...
-    @overload
-    def write(
-        self,
-        name: Literal["list_append", "list_append_unique", "list_remove", "set_add", "set_remove"],
-        key: str,
-        *args: object,
-    ) -> Edited | Pending[Edited]: ...
-    def clear(self) -> Written[_V] | Pending[Written[_V]]: ...
-    def destroy(self) -> Written[_V] | Pending[Written[_V]]: ...
-    def get_latest(self, key: str) -> Entry[_V] | Pending[Entry[_V] | None] | None: ...
-    def sync(self) -> int | Pending[int]: ...
-    def wait_for(self, revision: int) -> int | Pending[int]: ...
-    def watch(self, patterns: Iterable[str], prefix: str | None, start: str | int) -> WatchCore[_V]: ...
-    def close(self) -> Pending[None] | None: ...
-
-@final
-class WatchCore(Generic[_V]):
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    def take(self, max: int) -> list[Event[_V]] | Pending[None] | None: ...
-    def close(self) -> None: ...
-
-@final
-class TxnCore(Generic[_V]):
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    def __new__(cls, map: MapCore[_V]) -> Self: ...
-    def when(
-        self, key: str, absent: bool, present: bool, revision: int | None, value: _V | EllipsisType
-    ) -> None: ...
-    def otherwise(self) -> None: ...
-    def add(self, name: str, key: str, *args: object) -> None: ...
-    def commit(self) -> TxnDone | Pending[TxnDone]: ...
+    def decoded(self) -> _V: ...
+    def items(self) -> list[_V] | None: ...
 
 @disjoint_base
-class Reads(Generic[_V]):
+class Handle(Generic[_V]):
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    def __new__(cls, of: MapCore[_V] | Reads[_V]) -> Self: ...
+    def __new__(cls, of: Handle[_V], codec: object = None, *rest: object) -> Self: ...
+    def ask(self, op: str, *args: object) -> Any: ...
+    def look(self, op: str, *args: object) -> Any: ...
     @overload
     def get(self, key: str, default: None = None, /) -> _V | None:
         """The value of `key` in the local copy, or `default`; of a list a list of its items, of a set a frozen set."""
@@ -120,84 +60,6 @@ class Reads(Generic[_V]):
     def __getitem__(self, key: str, /) -> _V: ...
     def __contains__(self, key: object, /) -> bool: ...
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def entry(self, key: str) -> Entry[_V] | None:
-        """The value of `key` with its revision, shape and deadline; `None` if it is absent."""
-
-    def items_of(self, key: str) -> list[_V] | None:
-        """The items of a list or set, in order; `None` if the key is absent or has a plain value."""
-
-    def prefix(self, prefix: str) -> list[tuple[str, _V]]:
-        """The keys that begin with `prefix`, with their values, by key."""
-
-    def range(self, start: str | None = None, end: str | None = None) -> list[tuple[str, _V]]:
-        """The keys from `start` up to, but without, `end` in the order of their UTF-8 bytes, with their values."""
-
-    @property
-    def revision(self) -> int:
-        """The revision of the last change shown; 0 for a map that nobody has written yet."""
-
-    @property
-    def generation(self) -> int:
-        """The life of the map that the revision belongs to."""
-
-@final
-class Written(Generic[_V]):
-    """What a write did."""
-
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    @property
-    def revision(self) -> int: ...
-    @property
-    def changed(self) -> bool: ...
-    @property
-    def previous(self) -> _V | None: ...
-
-@final
-class Counted(Generic[_N]):
-    """What a counter shows now."""
-
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    @property
-    def revision(self) -> int: ...
-    @property
-    def value(self) -> _N: ...
-
-@final
-class Edited:
-    """What an edit of a list or set did."""
-
-    @property
-    def revision(self) -> int: ...
-    @property
-    def changed(self) -> bool: ...
-    @property
-    def len(self) -> int: ...
-
-@final
-class TxnDone:
-    """Which branch of a transaction was taken."""
-
-    @property
-    def revision(self) -> int: ...
-    @property
-    def matched(self) -> bool: ...
-    @property
-    def changed(self) -> bool: ...
-
-@final
-class Entry(Generic[_V]):
-    """One key's value, the revision that last changed it, its shape and its deadline."""
-
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    @property
-    def value(self) -> _V: ...
-    @property
-    def revision(self) -> int: ...
-    @property
-    def shape(self) -> Literal["plain", "list", "set"]: ...
-    @property
-    def expires(self) -> float | None: ...
 
 @final
 class Event(Generic[_V]):
@@ -222,7 +84,7 @@ class Event(Generic[_V]):
     @property
     def reason(self) -> Literal["trimmed", "forked", "new_generation"] | None: ...
 
-def open(url: str) -> ClientCore | Pending[ClientCore]: ...
+def open(url: str) -> Any: ...
 def listen(level: str, queue: Queue) -> int: ...
 def stop(number: int) -> None: ...
 def end() -> int: ...

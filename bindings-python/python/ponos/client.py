@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import _ponos
-from ._ponos import ClientCore, Pending
+from ._ponos import Handle
 from .codec import Codec, raw
 from .map import Map
-from .runtime import wait
+from .runtime import do
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,10 +23,10 @@ class Client:
     Close it, or use it as an async context manager. In a forked child it is closed: open a new one there.
     """
 
-    __slots__ = ("_core", "_scheme")
+    __slots__ = ("_handle", "_scheme")
 
-    def __init__(self, core: ClientCore, scheme: str) -> None:
-        self._core = core
+    def __init__(self, handle: Handle[Any], scheme: str) -> None:
+        self._handle = handle
         self._scheme = scheme
 
     @overload
@@ -64,14 +64,12 @@ class Client:
             raise TypeError(
                 f"a codec is ponos.json or the like, or has name, encode and decode; not {codec!r}"
             )
-        custom = None if codec is raw else codec
-        answer = self._core.map(name, codec.name, custom, ordered, watch_queue)
-        return Map(await wait(answer) if isinstance(answer, Pending) else answer)
+        handle = await do(self._handle.ask, "client.map", name, codec.name, ordered, watch_queue)
+        return Map(handle, None if codec is raw else codec, name, codec)
 
     async def close(self) -> None:
         """Closes every map, draining writes in flight, and the connections. A second call does nothing."""
-        answer = self._core.close()
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        await do(self._handle.ask, "client.close")
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,9 +103,7 @@ class Opening(Awaitable[Client]):
 
 
 async def _open(url: str) -> Client:
-    answer = _ponos.open(url)
-    core = await wait(answer) if isinstance(answer, Pending) else answer
-    return Client(core, url.split(":", 1)[0])
+    return Client(await do(_ponos.open, url), url.split(":", 1)[0])
 
 
 def open(url: str) -> Opening:

@@ -34,7 +34,9 @@ class _Raw:
     name = "bytes"
 
     def encode(self, value: bytes, /) -> bytes:
-        return bytes(value)
+        if not isinstance(value, (bytes, bytearray)):
+            raise TypeError(f"the values of this map are bytes, not {type(value).__name__}")
+        return value
 
     def decode(self, data: bytes, /) -> bytes:
         return data

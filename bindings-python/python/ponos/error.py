@@ -108,7 +108,18 @@ _CLASSES = {
 }
 
 
-def make(kind: str, message: str, operation: str, object: str, maybe_applied: bool) -> PonosError:
-    """The exception for an error of the core."""
+def make(
+    kind: str,
+    message: str,
+    operation: str,
+    object: str,
+    maybe_applied: bool,
+    _causes: object = (),
+    misuse: str | None = None,
+) -> Exception:
+    """The exception for an error of the core; one of Python's own for an argument that has the wrong type or size."""
     of_kind = _CLASSES.get(kind, InternalError)
-    return of_kind(message, operation=operation, object=object, maybe_applied=maybe_applied)
+    error = of_kind(message, operation=operation, object=object, maybe_applied=maybe_applied)
+    if misuse is None:
+        return error
+    return TypeError(str(error)) if misuse == "type" else OverflowError(str(error))

@@ -1,15 +1,20 @@
 """A replicated map: local reads are synchronous, writes are awaited, changes are watched."""
 
+# mypy: disable-error-code="no-any-return"
+# What the core answers is typed here, by hand.
+
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from types import EllipsisType
 from typing import Literal, NamedTuple, TypeVar
 
-from ._ponos import Counted, Edited, Entry, MapCore, Pending, Reads, Written
-from .runtime import wait
-from .snapshot import Snapshot
-from .txn import Txn
+from ._ponos import Handle
+from .codec import Codec
+from .error import ClosedError
+from .record import Counted, Edited, Entry, Written
+from .runtime import do
+from .txn import Txn, encode_all
 from .watch import Watch
 
 V = TypeVar("V")
@@ -25,7 +30,66 @@ class Status(NamedTuple):
     """Since when it is stale: seconds since 1970, by the local clock."""
 
 
-class Map(Reads[V], Mapping[str, V]):
+class Reads(Handle[V], Mapping[str, V]):
+    """The reads that maps and snapshots have in common: those of a `collections.abc.Mapping`, and more."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of one revision, in no order."""
+        return iter(self.look("map.keys"))
+
+    def entry(self, key: str) -> Entry[V] | None:
+        """The value of `key` with its revision, shape and deadline; `None` if it is absent. As `get`, but decoded anew,
+        when its `value` is first asked for."""
+        found = self.look("map.entry", key)
+        return None if found is None else Entry(*found)
+
+    def items_of(self, key: str) -> list[V] | None:
+        """The items of a list or set, in order and decoded; `None` if the key is absent or has a plain value.
+
+        Consistency as `get`. Cost: O(items).
+        """
+        found = self.look("map.entry", key)
+        return None if found is None else found[0].items()
+
+    def prefix(self, prefix: str) -> list[tuple[str, V]]:
+        """The keys that begin with `prefix`, with their values, by key.
+
+        Consistency: those of one revision. Cost: O(keys), or O(log keys + results) for a map opened with
+        `ordered=True`.
+        """
+        return self.look("map.prefix", prefix)
+
+    def range(self, start: str | None = None, end: str | None = None) -> list[tuple[str, V]]:
+        """The keys from `start` up to, but without, `end` in the order of their UTF-8 bytes, with their values, by
+        key; `None` leaves a side open. Consistency and cost as `prefix`."""
+        return self.look("map.range", start, end)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the last change shown; 0 for a map that nobody has written yet."""
+        return self.look("map.position")[1]
+
+    @property
+    def generation(self) -> int:
+        """The life of the map that the revision belongs to: a deleted or flushed one comes back with a higher one."""
+        return self.look("map.position")[0]
+
+
+class Snapshot(Reads[V]):
+    """A map as it was at one revision: taken in O(1), never changes, and keeps what it shows in memory.
+
+    It is a `collections.abc.Mapping`. Keys that had expired when it was taken are not shown.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<ponos.Snapshot of {len(self)} keys at revision {self.revision}>"
+
+
+class Map(Reads[V]):
     """A handle to a replicated map, made by `client.map`: share it between tasks, threads and event loops.
 
     Reading is that of a `collections.abc.Mapping` over the local copy: no await, no round trip, never an error. It goes
@@ -38,27 +102,30 @@ class Map(Reads[V], Mapping[str, V]):
     `memory://` they are done without giving the event loop a turn.
     """
 
-    __slots__ = ("_core",)
+    __slots__ = ("_codec", "_encode", "_name")
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def __init__(self, core: MapCore[V]) -> None:
-        self._core = core
+    def __init__(self, of: Handle[V], decoder: object, name: str, codec: Codec[V]) -> None:
+        self._name, self._codec, self._encode = name, codec.name, codec.encode
 
     @property
     def name(self) -> str:
         """The map's name."""
-        return self._core.name()
+        return self._name
 
     @property
     def codec(self) -> str:
         """The name of the map's codec."""
-        return self._core.codec_name()
+        return self._codec
 
     @property
     def status(self) -> Status:
         """How far the local copy is to be trusted."""
-        return Status(*self._core.status())
+        try:
+            return Status(*self.ask("map.status"))
+        except ClosedError:  # in a forked child
+            return Status("closed")
 
     def snapshot(self) -> Snapshot[V]:
         """The whole map at one revision.
@@ -72,7 +139,7 @@ class Map(Reads[V], Mapping[str, V]):
             await prices.set("btc", 64_100)
             assert before == {"btc": 64_000}
         """
-        return Snapshot(self)
+        return Snapshot(self.look("map.snapshot"))
 
     def keys(self) -> KeysView[str]:
         """The keys of one revision, in no order: those of a snapshot."""
@@ -93,8 +160,8 @@ class Map(Reads[V], Mapping[str, V]):
         Consistency: linearizable with all writes, on an engine with one primary.
         Cost: one round trip.
         """
-        answer = self._core.get_latest(key)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        found = await do(self.ask, "map.get_latest", key)
+        return None if found is None else Entry(*found)
 
     async def sync(self) -> int:
         """Waits until the local copy shows everything that the engine had accepted when this was called; returns the
@@ -104,8 +171,7 @@ class Map(Reads[V], Mapping[str, V]):
         Consistency: reads that follow see every write that returned anywhere before the call.
         Cost: one round trip, more if changes were missed.
         """
-        answer = self._core.sync()
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return await do(self.ask, "map.sync")
 
     async def wait_for(self, revision: int) -> int:
         """Waits until the local copy shows `revision` of its generation, or a later generation; returns the revision
@@ -114,8 +180,7 @@ class Map(Reads[V], Mapping[str, V]):
         Errors: `ClosedError`, `TimeoutError`.
         Cost: none, if it is reached already.
         """
-        answer = self._core.wait_for(revision)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return await do(self.ask, "map.wait_for", revision)
 
     async def set(
         self,
@@ -141,9 +206,9 @@ class Map(Reads[V], Mapping[str, V]):
                 written = await leaders.set("shard-1", "you")
             assert written.previous == "me"
         """
-        when = (if_absent, if_present, if_revision, if_value)
-        answer = self._core.write("set", key, value, when, ttl)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        wanted = if_value if if_value is ... else self._encode(if_value)
+        when = (if_absent, if_present, if_revision, wanted, ttl and ttl * 1e3)
+        return Written(*await do(self.ask, "map.set", key, self._encode(value), *when))
 
     async def delete(
         self,
@@ -157,9 +222,8 @@ class Map(Reads[V], Mapping[str, V]):
 
         Errors: `ConflictError` if the condition does not hold: nothing has changed then; those of every write.
         """
-        when = (False, if_present, if_revision, if_value)
-        answer = self._core.write("delete", key, when)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        wanted = if_value if if_value is ... else self._encode(if_value)
+        return Written(*await do(self.ask, "map.delete", key, False, if_present, if_revision, wanted))
 
     async def incr(
         self, key: str, by: int = 1, *, min: int | None = None, max: int | None = None
@@ -174,8 +238,7 @@ class Map(Reads[V], Mapping[str, V]):
             await hits.incr("home", 2)
             assert (await hits.incr("home", max=10)).value == hits["home"] == 3
         """
-        answer = self._core.write("incr", key, by, min, max)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Counted(*await do(self.ask, "map.incr", key, by, min, max))
 
     async def incr_float(
         self, key: str, by: float, *, min: float | None = None, max: float | None = None
@@ -186,8 +249,7 @@ class Map(Reads[V], Mapping[str, V]):
         Errors: `ConflictError` if the sum would leave the bounds or not be finite; `InvalidError` if `by` is not finite
         or the value is no number; those of every write.
         """
-        answer = self._core.write("incr_float", key, by, min, max)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Counted(*await do(self.ask, "map.incr_float", key, by, min, max))
 
     async def list_append(self, key: str, items: Iterable[V]) -> Edited:
         """Appends items to a list, an absent key being an empty one, without sending the rest of it.
@@ -200,62 +262,54 @@ class Map(Reads[V], Mapping[str, V]):
             assert (await logs.list_append("today", ["done"])).len == 2
             assert logs.items_of("today") == ["begun", "done"]
         """
-        answer = self._core.write("list_append", key, items)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Edited(*await do(self.ask, "map.list_append", key, encode_all(self._encode, items)))
 
     async def list_append_unique(self, key: str, items: Iterable[V]) -> Edited:
         """As `list_append`, for those items that the list does not hold yet."""
-        answer = self._core.write("list_append_unique", key, items)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Edited(*await do(self.ask, "map.list_append_unique", key, encode_all(self._encode, items)))
 
     async def list_remove(self, key: str, items: Iterable[V]) -> Edited:
         """Removes every occurrence of the items from a list; a list that becomes empty is deleted.
 
         Errors: `InvalidError` if the value is no list; those of every write.
         """
-        answer = self._core.write("list_remove", key, items)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Edited(*await do(self.ask, "map.list_remove", key, encode_all(self._encode, items)))
 
     async def set_add(self, key: str, items: Iterable[V]) -> Edited:
         """Adds members to a set, an absent key being an empty one.
 
         Errors: `InvalidError` if the value is no set, or would outgrow `max_value`; those of every write.
         """
-        answer = self._core.write("set_add", key, items)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Edited(*await do(self.ask, "map.set_add", key, encode_all(self._encode, items)))
 
     async def set_remove(self, key: str, items: Iterable[V]) -> Edited:
         """Removes members from a set; a set that becomes empty is deleted.
 
         Errors: `InvalidError` if the value is no set; those of every write.
         """
-        answer = self._core.write("set_remove", key, items)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Edited(*await do(self.ask, "map.set_remove", key, encode_all(self._encode, items)))
 
     async def touch(self, key: str, ttl: float | None) -> Written[V]:
         """Gives an entry a new time to live in seconds from now on, or none; if the key is absent nothing changes.
 
         Watchers get no event: the value is the same. Errors: those of every write.
         """
-        answer = self._core.write("touch", key, ttl)
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Written(*await do(self.ask, "map.touch", key, ttl and ttl * 1e3))
 
     async def clear(self) -> Written[V]:
         """Removes every key in one revision. Errors: those of every write."""
-        answer = self._core.clear()
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Written(*await do(self.ask, "map.clear"))
 
     async def destroy(self) -> Written[V]:
         """Removes the map with its history and codec; the next write starts a new generation. Handles stay usable.
 
         Errors: those of every write.
         """
-        answer = self._core.destroy()
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        return Written(*await do(self.ask, "map.destroy"))
 
     def txn(self) -> Txn[V]:
         """Begins a transaction: conditions, and what to do if they hold or not, in one revision."""
-        return Txn(self._core)
+        return Txn(self, self._encode)
 
     def watch(
         self,
@@ -284,13 +338,13 @@ class Map(Reads[V], Mapping[str, V]):
                         break
             assert (change.key, change.value, change.old) == ("btc", 64_000, None)
         """
-        return Watch(self._core.watch(patterns, prefix, start))
+        prefixes = [] if prefix is None else [{"prefix": prefix}]
+        return Watch(self.ask("map.watch", [*patterns, *prefixes] or "*", start))
 
     async def close(self) -> None:
         """Drains writes in flight, ends the watchers and stops following. Reads go on, on the last state. Closes every
         handle to this map in this client; a second call does nothing."""
-        answer = self._core.close()
-        return await wait(answer) if isinstance(answer, Pending) else answer
+        await do(self.ask, "map.close")
 
     async def __aenter__(self) -> Map[V]:
         return self

@@ -7,12 +7,11 @@ import atexit
 import os
 import threading
 import time
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ._ponos import Pending, Queue, end, forked, shutdown
-
-T = TypeVar("T")
 
 #: How long the process waits at its end for the core's threads, in seconds.
 PATIENCE = 2.0
@@ -35,12 +34,15 @@ def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
         return queue
 
 
-async def wait(pending: Pending[T]) -> T:
-    """Waits for a call; to be cancelled here cancels the call."""
+async def do(ask: Callable[..., Any], *args: object) -> Any:
+    """Asks the core, and waits for the answer; to be cancelled here cancels the call."""
+    answer = ask(*args)
+    if not isinstance(answer, Pending):
+        return answer
     try:
-        return await pending.future
+        return await answer.future
     except BaseException:
-        pending.cancel()
+        answer.cancel()
         raise
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import EllipsisType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from ._ponos import MapCore, Pending, TxnCore, TxnDone
-from .runtime import wait
+from ._ponos import Handle
+from .record import TxnDone
+from .runtime import do
 
 V = TypeVar("V")
 
-#: No condition, as `MapCore.write` wants it.
-ALWAYS = (False, False, None, ...)
+
+def encode_all(encode: Callable[[V], bytes], items: Iterable[V]) -> list[bytes]:
+    """Items on their way to the core. Text is an iterable of text, and that is never what was meant."""
+    if isinstance(items, (str, bytes)):
+        raise TypeError(f"items are given in a list, not {type(items).__name__}")
+    return [encode(item) for item in items]
 
 
 class Txn(Generic[V]):
@@ -33,12 +38,20 @@ class Txn(Generic[V]):
         assert t.result.matched
     """
 
-    __slots__ = {"_core": "", "result": "What was done; `None` before."}
+    __slots__ = {
+        "_branch": "",
+        "_encode": "",
+        "_map": "",
+        "_parts": "",
+        "result": "What was done; `None` before.",
+    }
 
     result: TxnDone | None
 
-    def __init__(self, map: MapCore[V]) -> None:
-        self._core = TxnCore(map)
+    def __init__(self, map: Handle[V], encode: Callable[[V], bytes]) -> None:
+        self._map, self._encode = map, encode
+        self._parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+        self._branch = 1
         self.result = None
 
     def when(
@@ -51,22 +64,23 @@ class Txn(Generic[V]):
         value: V | EllipsisType = ...,
     ) -> Txn[V]:
         """Adds a condition on `key`: that it is absent, is present, was last changed by `revision`, or has exactly
-        this `value`. One at a time."""
-        self._core.when(key, absent, present, revision, value)
+        this `value`. One at a time, or `commit` raises `InvalidError`."""
+        wanted = value if value is ... else self._encode(value)
+        self._parts[0].append((key, absent, present, revision, wanted))
         return self
 
     def otherwise(self) -> Txn[V]:
         """From here on, operations are for the case that a condition does not hold."""
-        self._core.otherwise()
+        self._branch = 2
         return self
 
     def set(self, key: str, value: V, *, ttl: float | None = None) -> Txn[V]:
         """Sets a key, for `ttl` seconds or for ever."""
-        return self._add("set", key, value, ALWAYS, ttl)
+        return self._add("set", key, self._encode(value), False, False, None, ..., ttl and ttl * 1e3)
 
     def delete(self, key: str) -> Txn[V]:
         """Deletes a key."""
-        return self._add("delete", key, ALWAYS)
+        return self._add("delete", key)
 
     def incr(self, key: str, by: int = 1, *, min: int | None = None, max: int | None = None) -> Txn[V]:
         """Adds to an integer counter."""
@@ -80,30 +94,30 @@ class Txn(Generic[V]):
 
     def list_append(self, key: str, items: Iterable[V]) -> Txn[V]:
         """Appends items to a list."""
-        return self._add("list_append", key, items)
+        return self._add("list_append", key, encode_all(self._encode, items))
 
     def list_append_unique(self, key: str, items: Iterable[V]) -> Txn[V]:
         """Appends those items to a list that it does not hold yet."""
-        return self._add("list_append_unique", key, items)
+        return self._add("list_append_unique", key, encode_all(self._encode, items))
 
     def list_remove(self, key: str, items: Iterable[V]) -> Txn[V]:
         """Removes every occurrence of the items from a list."""
-        return self._add("list_remove", key, items)
+        return self._add("list_remove", key, encode_all(self._encode, items))
 
     def set_add(self, key: str, items: Iterable[V]) -> Txn[V]:
         """Adds members to a set."""
-        return self._add("set_add", key, items)
+        return self._add("set_add", key, encode_all(self._encode, items))
 
     def set_remove(self, key: str, items: Iterable[V]) -> Txn[V]:
         """Removes members from a set."""
-        return self._add("set_remove", key, items)
+        return self._add("set_remove", key, encode_all(self._encode, items))
 
     def touch(self, key: str, ttl: float | None) -> Txn[V]:
         """Gives an entry a new time to live in seconds; `None`: for ever."""
-        return self._add("touch", key, ttl)
+        return self._add("touch", key, ttl and ttl * 1e3)
 
     def _add(self, operation: str, key: str, *args: object) -> Txn[V]:
-        self._core.add(operation, key, *args)
+        self._parts[self._branch].append((operation, key, *args))
         return self
 
     async def commit(self) -> TxnDone:
@@ -114,8 +128,8 @@ class Txn(Generic[V]):
         Consistency: all of it has one revision, and no reader sees half of it.
         Cost: one round trip.
         """
-        answer = self._core.commit()
-        self.result = await wait(answer) if isinstance(answer, Pending) else answer
+        parts, self._parts = self._parts, ([], [], [])
+        self.result = TxnDone(*await do(self._map.ask, "map.txn", *parts))
         return self.result
 
     async def __aenter__(self) -> Txn[V]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, TypeVar
 
-from ._ponos import Event, Pending, WatchCore
-from .runtime import wait
+from ._ponos import Event, Handle
+from .runtime import do
 
 V = TypeVar("V")
 
@@ -23,10 +23,10 @@ class Watch(Generic[V]):
     it be collected.
     """
 
-    __slots__ = ("_core", "_events")
+    __slots__ = ("_events", "_watcher")
 
-    def __init__(self, core: WatchCore[V]) -> None:
-        self._core = core
+    def __init__(self, watcher: Handle[V]) -> None:
+        self._watcher = watcher
         self._events: deque[Event[V]] = deque()
 
     def __aiter__(self) -> Watch[V]:
@@ -43,15 +43,17 @@ class Watch(Generic[V]):
 
     def close(self) -> None:
         """Unsubscribes: whoever waits is at the end. A second call does nothing."""
-        self._core.close()
+        self._watcher.look("watch.close")
         self._events.clear()
 
     async def _fetch(self, max: int) -> list[Event[V]]:
         if self._events:
             batch, self._events = list(self._events), deque()
             return batch
-        while isinstance(taken := self._core.take(max), Pending):
-            await wait(taken)
+        taken: list[Event[V]] | None
+        while (taken := self._watcher.ask("watch.take")) == []:
+            # Two steps: whoever gives up waiting takes no events along.
+            await do(self._watcher.ask, "watch.wait", max)
         if taken is None:
             raise StopAsyncIteration
         return taken

@@ -12,7 +12,7 @@ use super::follow::Follower;
 use super::snapshot::View;
 use crate::model::event::Event;
 use crate::model::filter::Filter;
-use crate::model::value::Key;
+use crate::model::value::{Key, Shape};
 use crate::model::watch::Queue;
 
 /// The events of a map, in order and without gaps.
@@ -131,7 +131,7 @@ impl State {
 /// The event that tells of an entry that was there before the watcher.
 pub(super) fn present(key: Key, entry: &crate::model::value::Entry) -> Event {
     let (value, shape, revision) = (entry.value.clone(), entry.shape, entry.revision);
-    Event::Set { key, value, shape, old: None, revision, coalesced: 1 }
+    Event::Set { key, value, shape, old: None, old_shape: Shape::Plain, revision, coalesced: 1 }
 }
 
 impl Watcher {

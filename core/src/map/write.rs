@@ -33,6 +33,8 @@ pub struct Written {
     /// The value before, if there was one. Unknown (`None`) in one rare case: the copy was loaded anew, which
     /// watchers are told, while the write was under way.
     pub previous: Option<Bytes>,
+    /// How to read `previous`.
+    pub previous_shape: Shape,
 }
 
 /// What a counter shows now.
@@ -401,8 +403,9 @@ impl TxnBuilder {
 }
 
 fn written(done: Done) -> Written {
-    let previous = done.captured.before.map(|entry| entry.value.clone());
-    Written { revision: done.revision, changed: done.changed, previous }
+    let before = done.captured.before.map(|entry| (Some(entry.value.clone()), entry.shape));
+    let (previous, previous_shape) = before.unwrap_or_default();
+    Written { revision: done.revision, changed: done.changed, previous, previous_shape }
 }
 
 /// The key, if it is one.

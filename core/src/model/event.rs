@@ -49,6 +49,8 @@ pub enum Event {
         shape: Shape,
         /// Its value before; `None` if it was absent, or if the event comes from the log of the past.
         old: Option<Bytes>,
+        /// How to read `old`.
+        old_shape: Shape,
         /// The revision that did it.
         revision: u64,
         /// How many changes this event stands for.
@@ -60,6 +62,8 @@ pub enum Event {
         key: Key,
         /// Its last value, as far as it is known.
         old: Option<Bytes>,
+        /// How to read `old`.
+        old_shape: Shape,
         /// The revision that did it.
         revision: u64,
         /// How many changes this event stands for.
@@ -71,6 +75,8 @@ pub enum Event {
         key: Key,
         /// Its last value, as far as it is known.
         old: Option<Bytes>,
+        /// How to read `old`.
+        old_shape: Shape,
         /// The revision that removed it.
         revision: u64,
         /// How many changes this event stands for.
@@ -143,6 +149,17 @@ impl Event {
             _ => None,
         }
     }
+
+    /// How to read [`old`](Self::old).
+    #[must_use]
+    pub const fn old_shape(&self) -> Shape {
+        match self {
+            Self::Set { old_shape, .. } | Self::Delete { old_shape, .. } | Self::Expire { old_shape, .. } => {
+                *old_shape
+            }
+            _ => Shape::Plain,
+        }
+    }
 }
 
 /// Gives the events of one applied effect to `emit`: one, or two if the entry it met had already expired.
@@ -151,19 +168,19 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
     let revision = *revision;
     let Some(key) = effect.key() else { return emit(Event::Clear { revision, coalesced: 1 }) };
     let Some(Touched { old, new }) = touched else { return };
-    let expired = old.as_ref().filter(|old| !old.alive(*at)).map(|old| old.value.clone());
-    let replaced = old.as_ref().filter(|old| old.alive(*at)).map(|old| old.value.clone());
+    let expired = old.as_deref().filter(|old| !old.alive(*at));
+    let replaced = old.as_deref().filter(|old| old.alive(*at));
+    let expire = || {
+        let (old, old_shape) = value_of(expired);
+        Event::Expire { key: key.clone(), old, old_shape, revision, coalesced: 1 }
+    };
     match effect {
         Effect::Touch { .. } => {}
-        Effect::Expire { .. } => {
-            emit(Event::Expire { key: key.clone(), old: expired, revision, coalesced: 1 });
-        }
-        Effect::Delete { .. } => {
-            emit(Event::Delete { key: key.clone(), old: replaced, revision, coalesced: 1 });
-        }
+        Effect::Expire { .. } => emit(expire()),
+        Effect::Delete { .. } => emit(delete(key, replaced, revision)),
         Effect::Put { .. } | Effect::Append { .. } | Effect::Remove { .. } | Effect::Clear => {
             if expired.is_some() {
-                emit(Event::Expire { key: key.clone(), old: expired, revision, coalesced: 1 });
+                emit(expire());
             }
             emit(set(key, new.as_deref(), replaced, revision));
         }
@@ -172,29 +189,42 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
 
 /// The event for a key that went from `old` to `new` while nobody followed.
 pub(crate) fn of_difference(key: &Key, old: Option<&Entry>, new: Option<&Entry>, revision: u64) -> Event {
-    let value = old.map(|entry| entry.value.clone());
     match new {
-        Some(_) => set(key, new, value, revision),
-        None => Event::Delete { key: key.clone(), old: value, revision, coalesced: 1 },
+        Some(_) => set(key, new, old, revision),
+        None => delete(key, old, revision),
     }
 }
 
-fn set(key: &Key, new: Option<&Entry>, old: Option<Bytes>, revision: u64) -> Event {
-    let (value, shape) = new.map(|entry| (entry.value.clone(), entry.shape)).unwrap_or_default();
-    Event::Set { key: key.clone(), value, shape, old, revision, coalesced: 1 }
+fn set(key: &Key, new: Option<&Entry>, old: Option<&Entry>, revision: u64) -> Event {
+    let ((value, shape), (old, old_shape)) = (value_of(new), value_of(old));
+    let value = value.unwrap_or_default();
+    Event::Set { key: key.clone(), value, shape, old, old_shape, revision, coalesced: 1 }
+}
+
+fn delete(key: &Key, old: Option<&Entry>, revision: u64) -> Event {
+    let (old, old_shape) = value_of(old);
+    Event::Delete { key: key.clone(), old, old_shape, revision, coalesced: 1 }
+}
+
+fn value_of(entry: Option<&Entry>) -> (Option<Bytes>, Shape) {
+    entry.map(|entry| (Some(entry.value.clone()), entry.shape)).unwrap_or_default()
 }
 
 /// The event of an effect read from the log, where the state around it is not known any more; `None` if its
 /// new value cannot be told from the effect alone or there is nothing to tell.
 pub(crate) fn of_past(effect: &Effect, revision: u64) -> Option<Event> {
-    let (old, coalesced) = (None, 1);
+    let (old, old_shape, coalesced) = (None, Shape::Plain, 1);
     match effect {
         Effect::Put { key, value, shape, .. } => {
             let (key, value, shape) = (key.clone(), value.clone(), *shape);
-            Some(Event::Set { key, value, shape, old, revision, coalesced })
+            Some(Event::Set { key, value, shape, old, old_shape, revision, coalesced })
         }
-        Effect::Delete { key } => Some(Event::Delete { key: key.clone(), old, revision, coalesced }),
-        Effect::Expire { key } => Some(Event::Expire { key: key.clone(), old, revision, coalesced }),
+        Effect::Delete { key } => {
+            Some(Event::Delete { key: key.clone(), old, old_shape, revision, coalesced })
+        }
+        Effect::Expire { key } => {
+            Some(Event::Expire { key: key.clone(), old, old_shape, revision, coalesced })
+        }
         Effect::Clear => Some(Event::Clear { revision, coalesced }),
         Effect::Append { .. } | Effect::Remove { .. } | Effect::Touch { .. } => None,
     }

@@ -132,13 +132,13 @@ impl Queue {
 
 /// Makes `later` stand for `earlier` as well.
 fn join(earlier: &Event, later: &mut Event) {
-    let before = earlier.old().cloned();
+    let before = (earlier.old().cloned(), earlier.old_shape());
     let count = earlier.coalesced();
     match later {
-        Event::Set { old, coalesced, .. }
-        | Event::Delete { old, coalesced, .. }
-        | Event::Expire { old, coalesced, .. } => {
-            *old = before;
+        Event::Set { old, old_shape, coalesced, .. }
+        | Event::Delete { old, old_shape, coalesced, .. }
+        | Event::Expire { old, old_shape, coalesced, .. } => {
+            (*old, *old_shape) = before;
             *coalesced = coalesced.saturating_add(count);
         }
         Event::Clear { .. } | Event::Synced { .. } | Event::Resynced { .. } => {}

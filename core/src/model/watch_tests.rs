@@ -9,8 +9,9 @@ use crate::model::value::Shape;
 
 fn set(key: &str, value: u64, old: Option<u64>, revision: u64) -> Event {
     let bytes = |number: u64| Bytes::from(number.to_string());
-    let (key, shape) = (key.into(), Shape::Plain);
-    Event::Set { key, value: bytes(value), shape, old: old.map(bytes), revision, coalesced: 1 }
+    let (key, value, old) = (key.into(), bytes(value), old.map(bytes));
+    let (shape, old_shape) = (Shape::Plain, Shape::Plain);
+    Event::Set { key, value, shape, old, old_shape, revision, coalesced: 1 }
 }
 
 #[test]
@@ -80,13 +81,18 @@ proptest! {
         };
         for (number, (key, what)) in (1_u64..).zip(&steps) {
             let (key, revision) = (key.to_string(), number);
+            let (shape, old_shape) = (Shape::Plain, Shape::Plain);
             let event = match what {
                 0 => { truth.clear(); Event::Clear { revision, coalesced: 1 } }
-                1 | 2 => Event::Delete { key: key.as_str().into(), old: truth.remove(&key), revision, coalesced: 1 },
+                1 | 2 => {
+                    let (key, old) = (key.as_str().into(), truth.remove(&key));
+                    Event::Delete { key, old, old_shape, revision, coalesced: 1 }
+                }
                 _ => {
                     let value = Bytes::from(number.to_string());
                     let old = truth.insert(key.clone(), value.clone());
-                    Event::Set { key: key.as_str().into(), value, shape: Shape::Plain, old, revision, coalesced: 1 }
+                    let key = key.as_str().into();
+                    Event::Set { key, value, shape, old, old_shape, revision, coalesced: 1 }
                 }
             };
             queue.push(&event);

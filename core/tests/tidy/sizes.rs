@@ -68,16 +68,44 @@ fn sizes() -> Vec<(usize, &'static str)> {
     sizes
 }
 
-fn lines_of_code(source: &Source) -> usize {
+pub(crate) fn lines_of_code(source: &Source) -> usize {
     let comment = match source.extension() {
         "rs" => {
             let code = without_tests(&scrub(&source.text));
             return code.lines().filter(|line| !line.trim().is_empty()).count();
         }
-        "py" | "sh" => "#",
+        "py" | "pyi" => return lines_of_python(&source.text),
+        "sh" => "#",
         "lua" => "--",
-        _ => "//",
+        _ => return lines_with_blocks(&source.text),
     };
     let lines = source.text.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with(comment)).count()
+}
+
+/// Of a language with `//` and `/* */`.
+fn lines_with_blocks(text: &str) -> usize {
+    let mut inside = false;
+    let code = |line: &&str| {
+        let begins = line.starts_with("/*");
+        let counts = !inside && !begins && !line.is_empty() && !line.starts_with("//");
+        inside = (inside || begins) && !line.contains("*/");
+        counts
+    };
+    text.lines().map(str::trim).filter(code).count()
+}
+
+/// Without docs: strings that stand alone on their lines, in triple quotes.
+fn lines_of_python(text: &str) -> usize {
+    let mut inside = false;
+    let code = |line: &&str| {
+        let quotes = line.matches("\"\"\"").count();
+        let begins = line.starts_with("\"\"\"") || line.starts_with("r\"\"\"");
+        let counts = !inside && !begins && !line.is_empty() && !line.starts_with('#');
+        if inside || begins {
+            inside ^= quotes % 2 == 1;
+        }
+        counts
+    };
+    text.lines().map(str::trim).filter(code).count()
 }

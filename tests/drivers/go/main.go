@@ -235,6 +235,6 @@ func (w *watcher) next(count int, within time.Duration) (any, error) {
 
 func (m shared) event(e ponos.Event) object {
 	entry := ponos.Entry{Value: e.Value, Shape: cmp.Or(e.Shape, ponos.ShapePlain)}
-	return object{"kind": e.Kind, "key": e.Key, "value": m.entry(entry, e.Kind == ponos.EventSet), "old": m.bytes(e.Old),
+	return object{"kind": e.Kind, "key": e.Key, "value": m.entry(entry, e.Kind == ponos.EventSet), "old": m.entry(ponos.Entry{Value: e.Old, Shape: e.OldShape}, e.Old != nil),
 		"revision": e.Revision, "coalesced": e.Coalesced, "reason": e.Reason}
 }

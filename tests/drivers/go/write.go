@@ -155,7 +155,8 @@ func (m shared) edit(do, key string, items [][]byte) (any, error) {
 }
 
 func (m shared) written(written ponos.Written, err error) (any, error) {
-	return object{"revision": written.Revision, "changed": written.Changed, "previous": m.bytes(written.Previous)}, err
+	previous := ponos.Entry{Value: written.Previous, Shape: written.PreviousShape}
+	return object{"revision": written.Revision, "changed": written.Changed, "previous": m.entry(previous, written.Previous != nil)}, err
 }
 
 func (m shared) txn(a args) *ponos.Txn {

@@ -48,6 +48,11 @@ class Values:
     def known(self, value: Any, shape: str | None = "plain") -> Any:
         return None if value is None else self.write(value, shape)
 
+    def held_before(self, value: Any) -> Any:
+        """What was there before, which has no shape of its own: with bytes it shows."""
+        shape = {list: "list", frozenset: "set"}.get(type(value), "plain") if self.raw else "plain"
+        return self.known(value, shape)
+
     def held(self, of: Any, key: str, value: Any) -> Any:
         """What was read under a key, the members of a set in their order."""
         entry = of.entry(key)
@@ -60,7 +65,7 @@ class Values:
 
     def event(self, event: ponos.Event[Any]) -> Fields:
         value = self.write(event.value, event.shape) if event.kind == "set" else None
-        known = {"kind": event.kind, "key": event.key, "value": value, "old": self.known(event.old)}
+        known = {"kind": event.kind, "key": event.key, "value": value, "old": self.held_before(event.old)}
         return known | {"revision": event.revision, "coalesced": event.coalesced, "reason": event.reason}
 
 
@@ -158,7 +163,7 @@ async def write(of: Any, values: Values, what: str, args: Fields) -> Fields:
             if what == "set":
                 conditions |= {"value": values.read(args["value"]), "ttl": seconds(args)}
             done = await getattr(of, what)(args["key"], **conditions)
-            return fields(done, "revision", "changed") | {"previous": values.known(done.previous)}
+            return fields(done, "revision", "changed") | {"previous": values.held_before(done.previous)}
         case "incr" | "incr_float":
             done = await getattr(of, what)(args["key"], args["by"], **some(args, "min", "max"))
             return fields(done, "revision", "value")

@@ -169,7 +169,8 @@ async fn write(map: &Map, operation: &str, args: &Value) -> Result<Value> {
         }
         _ => return edit(map, operation, &key, items(&args["items"])).await,
     };
-    Ok(json!({"revision": written.revision, "changed": written.changed, "previous": hex(written.previous)}))
+    let previous = written.previous.map(|value| shaped_value(value, written.previous_shape));
+    Ok(json!({"revision": written.revision, "changed": written.changed, "previous": previous}))
 }
 
 async fn edit(map: &Map, operation: &str, key: &str, items: Vec<Bytes>) -> Result<Value> {
@@ -216,7 +217,7 @@ fn event(event: &Event) -> Value {
     };
     json!({
         "kind": kind, "key": event.key().map(|key| key.to_string()), "value": value.map(|(value, shape)| shaped_value(value, shape)),
-        "old": hex(event.old().cloned()), "revision": event.revision(), "coalesced": event.coalesced(),
+        "old": event.old().map(|old| shaped_value(old.clone(), event.old_shape())), "revision": event.revision(), "coalesced": event.coalesced(),
         "reason": reason,
     })
 }

@@ -1,20 +1,45 @@
 //! The embedded engine: maps in this process, shared by every client that opens the same URL name.
 //!
 //! It runs the pure model under one lock a map, so it is also the reference that the other engines are
-//! compared with. State lives as long as a client of that name is open.
+//! compared with. State lives as long as a client of that name is open, and in one process: a forked child begins
+//! with none, because what it inherits may be locked by a thread that it has not.
 
 mod map;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::{Engine, MapEngine, MapId, Reply, Sink};
 use crate::time;
 use map::{Attached, MapState};
 
-static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
+static STORES: ArcSwapOption<Stores> = ArcSwapOption::const_empty();
+
+/// The stores of one process, by name.
+struct Stores {
+    process: u32,
+    named: Mutex<HashMap<String, Weak<Store>>>,
+}
+
+impl Stores {
+    /// Those of this process: found without a lock, which a forked child might find taken for ever.
+    fn of_this_process() -> Arc<Self> {
+        let process = std::process::id();
+        let ours = |stores: &Arc<Self>| stores.process == process;
+        STORES.rcu(|stores| match stores {
+            Some(stores) if ours(stores) => stores.clone(),
+            // What the parent has is left as it is: to drop it would take its locks.
+            other => {
+                std::mem::forget(other.clone());
+                Arc::new(Self { process, named: Mutex::default() })
+            }
+        });
+        STORES.load_full().filter(ours).unwrap_or_else(Self::of_this_process)
+    }
+}
 
 /// A scope and a name in it.
 type ObjectName = (String, String);
@@ -37,7 +62,8 @@ impl Memory {
     /// Opens the state of this name, new if no client has it open.
     #[must_use]
     pub fn open(name: &str, max_value: usize, log_len: u64) -> Self {
-        let mut stores = STORES.lock();
+        let stores = Stores::of_this_process();
+        let mut stores = stores.named.lock();
         stores.retain(|_, store| store.strong_count() > 0);
         let store = stores.get(name).and_then(Weak::upgrade).unwrap_or_else(|| {
             let store = Arc::new(Store::default());

@@ -1,0 +1,175 @@
+//! The arguments of a call, taken one by one, each checked for its type. Their values (sizes, names, bounds) are
+//! for the core to judge.
+
+use ponos::{Bytes, Condition, Error, Filter, From, Result};
+
+use crate::plain::{Misuse, Plain};
+
+/// The largest whole number that a float holds exactly.
+const EXACT: f64 = 9_007_199_254_740_991.0;
+
+/// Arguments in order; what is left out at the end is not given.
+pub(crate) struct Args(std::vec::IntoIter<Plain>);
+
+/// The error for an argument of a wrong type.
+pub(crate) fn mistyped(name: &str, wanted: &str, given: &Plain) -> Error {
+    Error::invalid(format!("{name} must be {wanted}, not {}", given.show())).with_source(Misuse::Type)
+}
+
+impl Args {
+    pub(crate) fn new(list: Vec<Plain>) -> Self {
+        Self(list.into_iter())
+    }
+
+    pub(crate) fn next(&mut self) -> Plain {
+        self.0.next().unwrap_or_default()
+    }
+
+    /// Options may come as a record instead of in their order: for languages that name them by an object.
+    pub(crate) fn named(&mut self, names: &[&str]) -> Result<()> {
+        let Some(Plain::Record(_)) = self.0.as_slice().first() else { return Ok(()) };
+        let Plain::Record(fields) = self.next() else { return Ok(()) };
+        let mut list: Vec<Plain> = names.iter().map(|_| Plain::Nil).collect();
+        for (name, value) in fields {
+            let Some(at) = names.iter().position(|known| *known == name) else {
+                let known: Vec<&str> = names.iter().copied().filter(|name| !name.is_empty()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let message = format!("unknown option {name:?}; known are {known}");
+                return Err(Error::invalid(message).with_source(Misuse::Type));
+            };
+            if name == "ifRevision" && matches!(value, Plain::Nil) {
+                // The write would be one without a condition.
+                return Err(mistyped(&name, "a revision", &value));
+            }
+            list[at] = value;
+        }
+        self.0 = list.into_iter();
+        Ok(())
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Result<String> {
+        match self.next() {
+            Plain::Text(text) => Ok(text.into_owned()),
+            other => Err(mistyped(name, "text", &other)),
+        }
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> Result<bool> {
+        match self.next() {
+            Plain::Nil => Ok(false),
+            Plain::Bool(flag) => Ok(flag),
+            other => Err(mistyped(name, "true or false", &other)),
+        }
+    }
+
+    /// A whole number, also one that is written as a float.
+    pub(crate) fn whole<T: TryFrom<i128>>(&mut self, name: &str) -> Result<Option<T>> {
+        let number = match self.next() {
+            Plain::Nil => return Ok(None),
+            Plain::Int(number) => number,
+            Plain::Count(number) => number as i128,
+            Plain::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => number as i128,
+            other => return Err(mistyped(name, "a whole number", &other)),
+        };
+        let outside = || {
+            let message = format!("{name}={number} is outside the range of {}", std::any::type_name::<T>());
+            Error::invalid(message).with_source(Misuse::Range)
+        };
+        T::try_from(number).map(Some).map_err(|_| outside())
+    }
+
+    pub(crate) fn float(&mut self, name: &str) -> Result<Option<f64>> {
+        match self.next() {
+            Plain::Nil => Ok(None),
+            Plain::Float(number) => Ok(Some(number)),
+            Plain::Int(number) => Ok(Some(number as f64)),
+            other => Err(mistyped(name, "a number", &other)),
+        }
+    }
+
+    pub(crate) fn is_float(&self) -> bool {
+        matches!(self.0.as_slice().first(), Some(Plain::Float(_)))
+    }
+
+    pub(crate) fn bytes(&mut self, name: &str) -> Result<Bytes> {
+        bytes(name, self.next())
+    }
+
+    pub(crate) fn items(&mut self) -> Result<Vec<Bytes>> {
+        self.list("items")?.into_iter().map(|item| bytes("an item", item)).collect()
+    }
+
+    pub(crate) fn list(&mut self, name: &str) -> Result<Vec<Plain>> {
+        match self.next() {
+            Plain::List(list) => Ok(list),
+            other => Err(mistyped(name, "a list", &other)),
+        }
+    }
+
+    /// Milliseconds, from a number of them.
+    pub(crate) fn ttl(&mut self, name: &str) -> Result<Option<u64>> {
+        let Some(ms) = self.float(name)? else { return Ok(None) };
+        if ms >= 0.0 {
+            return Ok(Some(ms as u64));
+        }
+        Err(Error::invalid(format!("the time to live is {ms} ms and must be from 1 ms to 100 years")))
+    }
+
+    /// Absent, present, a revision, a value: at most one is given.
+    pub(crate) fn condition(&mut self) -> Result<Condition> {
+        let absent = self.flag("ifAbsent")?.then_some(Condition::Absent);
+        let present = self.flag("ifPresent")?.then_some(Condition::Present);
+        let revision = self.whole("ifRevision")?.map(Condition::Revision);
+        let value = match self.next() {
+            Plain::Nil => None,
+            value => Some(Condition::Value(bytes("ifValue", value)?)),
+        };
+        let mut given = [absent, present, revision, value].into_iter().flatten();
+        match (given.next(), given.next()) {
+            (one, None) => Ok(one.unwrap_or_default()),
+            _ => Err(Error::invalid("a write has one condition at most; a txn can have several")),
+        }
+    }
+
+    pub(crate) fn filter(&mut self) -> Result<Filter> {
+        filter(self.next())
+    }
+
+    pub(crate) fn start(&mut self) -> Result<From> {
+        match self.0.as_slice().first() {
+            Some(Plain::Text(_)) => match &*self.text("from")? {
+                "now" => Ok(From::Now),
+                "snapshot" => Ok(From::Snapshot),
+                other => {
+                    let message =
+                        format!("a watch begins \"now\", with a \"snapshot\" or a revision, not {other:?}");
+                    Err(Error::invalid(message))
+                }
+            },
+            _ => Ok(self.whole("from")?.map_or(From::Now, From::Revision)),
+        }
+    }
+}
+
+fn bytes(name: &str, value: Plain) -> Result<Bytes> {
+    match value {
+        Plain::Bytes(bytes) => Ok(bytes),
+        Plain::Text(text) => Ok(Bytes::from(text.into_owned())),
+        other => Err(mistyped(name, "bytes", &other)),
+    }
+}
+
+/// A pattern; a key, a prefix or a glob that says which it is; or several of these.
+fn filter(given: Plain) -> Result<Filter> {
+    match given {
+        Plain::Text(pattern) => Ok(Filter::from(&*pattern)),
+        Plain::List(parts) => Ok(Filter::Any(parts.into_iter().map(filter).collect::<Result<_>>()?)),
+        Plain::Record(mut fields) if fields.len() == 1 => match fields.remove(0) {
+            (kind, Plain::Text(text)) if kind == "key" => Ok(Filter::Key(text.into_owned())),
+            (kind, Plain::Text(text)) if kind == "prefix" => Ok(Filter::Prefix(text.into_owned())),
+            (kind, Plain::Text(text)) if kind == "glob" => Ok(Filter::Glob(text.into_owned())),
+            (kind, text) => Err(mistyped(&format!("the filter {kind:?}"), "a key, prefix or glob", &text)),
+        },
+        other => Err(mistyped("a filter", "text, { key }, { prefix }, { glob } or a list of them", &other)),
+    }
+}

@@ -1,0 +1,319 @@
+//! Every operation by its name, which is the one in `docs/api.toml`: the one list that all bindings use.
+//!
+//! An operation takes plain values in order; what is given last may be left out. A read of the local copy is
+//! ready at once, the rest may have to wait.
+
+use std::future::Future;
+use std::ops::Bound;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ponos::model::op::Op;
+use ponos::model::value::Key;
+use ponos::{
+    Condition, DeleteOptions, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
+    SetOptions, Shape, Snapshot, Txn, WatchOptions,
+};
+
+use crate::args::{Args, mistyped};
+use crate::plain::{Misuse, Object, Plain};
+use crate::watcher::SharedWatcher;
+
+/// What an operation has led to.
+pub(crate) enum Begun {
+    /// It is done.
+    Ready(Plain),
+    /// It has to be polled.
+    Waits(Work),
+}
+
+pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Plain>> + Send>>;
+
+/// All of them; first those that write.
+const NAMES: [&str; 34] = [
+    "map.set",
+    "map.delete",
+    "map.incr",
+    "map.incr_float",
+    "map.list_append",
+    "map.list_append_unique",
+    "map.list_remove",
+    "map.set_add",
+    "map.set_remove",
+    "map.touch",
+    "map.clear",
+    "map.destroy",
+    "map.txn",
+    "open",
+    "client.map",
+    "client.close",
+    "map.close",
+    "map.get_latest",
+    "map.sync",
+    "map.wait_for",
+    "map.watch",
+    "watch.next",
+    "watch.wait",
+    "watch.take",
+    "watch.close",
+    "map.snapshot",
+    "map.entry",
+    "map.contains",
+    "map.len",
+    "map.keys",
+    "map.entries",
+    "map.prefix",
+    "map.range",
+    "map.status",
+];
+const WRITES: usize = 13;
+
+/// The name for good, as errors want it, and whether it writes.
+pub(crate) fn known(op: &str) -> (&'static str, bool) {
+    let at = NAMES.iter().position(|known| *known == op);
+    at.map_or(("", false), |at| (NAMES[at], at < WRITES))
+}
+
+/// Begins an operation on an object, or on none.
+pub(crate) fn begin(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<Begun> {
+    let args = &mut Args::new(args);
+    let begun = begin_with(on, op, args)?;
+    // Options that nobody has asked for are options that nobody knows.
+    args.named(&[])?;
+    Ok(begun)
+}
+
+fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
+    let (_, name) = op.rsplit_once('.').unwrap_or(("", op));
+    match (on, name) {
+        (None, "open") => {
+            let url = args.text("the url")?;
+            Ok(waits(async move { Ponos::open(&url).await }))
+        }
+        (Some(Object::Client(client)), _) => of_client(client.clone(), name, args),
+        (Some(Object::Watcher(watcher)), _) => of_watcher(watcher.clone(), name, args),
+        (Some(Object::Map(map)), _) => match write_op(name, args)? {
+            Some((key, op, float)) => {
+                let map = map.clone();
+                Ok(waits(async move { write(&map, &key, op, float).await }))
+            }
+            None => of_map(map.clone(), name, args),
+        },
+        (Some(Object::Snapshot(snapshot)), _) => read(snapshot, name, args).map(Begun::Ready),
+        (None, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
+    }
+}
+
+fn unknown(op: &str) -> Error {
+    Error::internal(format!("there is no operation {op:?} on this"))
+}
+
+fn waits<T: Into<Plain>>(work: impl Future<Output = Result<T>> + Send + 'static) -> Begun {
+    Begun::Waits(Box::pin(async { work.await.map(Into::into) }))
+}
+
+fn of_client(client: Ponos, name: &str, args: &mut Args) -> Result<Begun> {
+    match name {
+        "map" => {
+            let (name, mut options) = (args.text("the name")?, MapOptions::default());
+            options.codec = args.text("the codec's name")?;
+            args.named(&["ordered", "watchQueue"])?;
+            options.ordered = args.flag("ordered")?;
+            options.watch_queue = args.whole("watchQueue")?.unwrap_or(options.watch_queue);
+            Ok(waits(async move { client.map_with(&name, options).await }))
+        }
+        "close" => Ok(waits(async move {
+            client.close().await;
+            Ok(())
+        })),
+        _ => Err(unknown(name)),
+    }
+}
+
+fn of_watcher(watcher: Arc<SharedWatcher>, name: &str, args: &mut Args) -> Result<Begun> {
+    match name {
+        "close" => {
+            watcher.close();
+            return Ok(Begun::Ready(Plain::Nil));
+        }
+        "take" => return Ok(Begun::Ready(watcher.take().map_or(Plain::Nil, Plain::Events))),
+        _ => {}
+    }
+    let max = args.whole("max")?.unwrap_or(0);
+    if max == 0 {
+        return Err(Error::invalid("max=0 must be at least 1").with_source(Misuse::Range));
+    }
+    let takes = name == "next";
+    Ok(waits(async move {
+        watcher.fetch(max).await;
+        let events = if takes { watcher.take() } else { None };
+        Ok(if takes { Plain::Events(events.unwrap_or_default()) } else { Plain::Nil })
+    }))
+}
+
+fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
+    Ok(match name {
+        "txn" => {
+            let txn = Txn {
+                compare: parts(args, compare)?,
+                then: parts(args, part)?,
+                otherwise: parts(args, part)?,
+            };
+            waits(async move { map.commit(txn).await })
+        }
+        "clear" => waits(async move { map.clear().await }),
+        "destroy" => waits(async move { map.destroy().await }),
+        "get_latest" => {
+            let key = args.text("the key")?;
+            waits(async move { map.get_latest(&key).await })
+        }
+        "sync" => waits(async move { map.sync().await }),
+        "wait_for" => {
+            let wanted = args.whole("the revision")?;
+            let revision = wanted.ok_or_else(|| mistyped("the revision", "a whole number", &Plain::Nil))?;
+            waits(async move { map.wait_for(revision).await })
+        }
+        "close" => waits(async move {
+            map.close().await;
+            Ok(())
+        }),
+        "watch" => {
+            let filter = args.filter()?;
+            args.named(&["from"])?;
+            let watcher = map.watch_with(WatchOptions { filter, from: args.start()? });
+            Begun::Ready(Plain::Object(Object::Watcher(SharedWatcher::new(watcher, map.name()))))
+        }
+        "status" => Begun::Ready(map.status().into()),
+        "entry" => Begun::Ready(map.entry(&args.text("the key")?).into()),
+        "contains" => Begun::Ready(map.contains(&args.text("the key")?).into()),
+        _ => Begun::Ready(read(&map.snapshot(), name, args)?),
+    })
+}
+
+/// A read of a map at one revision.
+fn read(snapshot: &Snapshot, name: &str, args: &mut Args) -> Result<Plain> {
+    Ok(match name {
+        "snapshot" => Plain::Object(Object::Snapshot(snapshot.clone())),
+        "entry" => snapshot.entry(&args.text("the key")?).cloned().into(),
+        "contains" => snapshot.contains(&args.text("the key")?).into(),
+        "len" => Plain::Count(snapshot.len()),
+        "position" => snapshot.position().into(),
+        "keys" => Plain::List(snapshot.iter().map(|(key, _)| key.to_string().into()).collect()),
+        "entries" => {
+            Plain::Entries(snapshot.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect())
+        }
+        "prefix" => Plain::Entries(snapshot.prefix(&args.text("the prefix")?)),
+        "range" => {
+            let (from, to) = (bound(args)?, bound(args)?);
+            let from = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
+            Plain::Entries(snapshot.range((from, to.as_deref().map_or(Bound::Unbounded, Bound::Excluded))))
+        }
+        _ => return Err(unknown(name)),
+    })
+}
+
+fn bound(args: &mut Args) -> Result<Option<String>> {
+    match args.next() {
+        Plain::Nil => Ok(None),
+        Plain::Text(text) => Ok(Some(text.into_owned())),
+        other => Err(mistyped("a bound", "text", &other)),
+    }
+}
+
+fn parts<T>(args: &mut Args, read: impl Fn(&mut Args) -> Result<T>) -> Result<Vec<T>> {
+    let part = |part| match part {
+        Plain::List(part) => read(&mut Args::new(part)),
+        other => Err(mistyped("a part", "a list", &other)),
+    };
+    args.list("the parts")?.into_iter().map(part).collect()
+}
+
+fn compare(args: &mut Args) -> Result<(Key, Condition)> {
+    let key = args.text("the key")?.into();
+    args.named(&["absent", "present", "revision", "value"])?;
+    match args.condition()? {
+        Condition::Always => {
+            Err(Error::invalid("a condition is absent, present, revision or value; give one"))
+        }
+        condition => Ok((key, condition)),
+    }
+}
+
+fn part(args: &mut Args) -> Result<(Key, Op)> {
+    let name = args.text("the operation")?;
+    let (key, op, _) = write_op(&name, args)?.ok_or_else(|| unknown(&name))?;
+    Ok((key.into(), op))
+}
+
+/// The operation on one key of this name, its key, and whether its sum is wanted as a float.
+fn write_op(name: &str, args: &mut Args) -> Result<Option<(String, Op, bool)>> {
+    let mut float = false;
+    let key = |args: &mut Args| args.text("the key");
+    let add = |shape, unique, items| Op::Add { shape, unique, items };
+    let (key, op) = match name {
+        "set" => {
+            let (key, value) = (key(args)?, args.bytes("the value")?);
+            args.named(&["ifAbsent", "ifPresent", "ifRevision", "ifValue", "ttlMs"])?;
+            let when = args.condition()?;
+            (key, Op::Set { value, ttl: args.ttl("ttlMs")?, when })
+        }
+        "delete" => {
+            let key = key(args)?;
+            // Its first place is for absent, which nobody can want here.
+            args.named(&["", "ifPresent", "ifRevision", "ifValue"])?;
+            (key, Op::Delete { when: args.condition()? })
+        }
+        "incr" => {
+            let key = key(args)?;
+            // A language whose plain number is a float gets one back, and no sum that it could not hold.
+            float = args.is_float();
+            let by = args.whole("by")?.unwrap_or(1);
+            args.named(&["min", "max"])?;
+            let most = if float { (1 << 53) - 1 } else { i64::MAX };
+            let least = if float { -most } else { i64::MIN };
+            let min = args.whole("min")?.unwrap_or(least);
+            (key, Op::Incr { by, min, max: args.whole("max")?.unwrap_or(most) })
+        }
+        "incr_float" => {
+            let (key, by) = (key(args)?, args.float("by")?.unwrap_or(f64::NAN));
+            args.named(&["min", "max"])?;
+            let min = args.float("min")?.unwrap_or(f64::NEG_INFINITY);
+            (key, Op::IncrFloat { by, min, max: args.float("max")?.unwrap_or(f64::INFINITY) })
+        }
+        "list_append" => (key(args)?, add(Shape::List, false, args.items()?)),
+        "list_append_unique" => (key(args)?, add(Shape::List, true, args.items()?)),
+        "list_remove" => (key(args)?, Op::Remove { shape: Shape::List, items: args.items()? }),
+        "set_add" => (key(args)?, add(Shape::Set, true, args.items()?)),
+        "set_remove" => (key(args)?, Op::Remove { shape: Shape::Set, items: args.items()? }),
+        "touch" => (key(args)?, Op::Touch { ttl: args.ttl("the time to live")? }),
+        _ => return Ok(None),
+    };
+    Ok(Some((key, op, float)))
+}
+
+async fn write(map: &Map, key: &str, op: Op, float: bool) -> Result<Plain> {
+    let duration = |ttl: Option<u64>| ttl.map(Duration::from_millis);
+    match op {
+        Op::Set { value, ttl, when } => {
+            let options = SetOptions { when, ttl: duration(ttl) };
+            map.set_with(key, value, options).await.map(Into::into)
+        }
+        Op::Delete { when } => map.delete_with(key, DeleteOptions { when }).await.map(Into::into),
+        Op::Touch { ttl } => map.touch(key, duration(ttl)).await.map(Into::into),
+        Op::Incr { by, min, max } => {
+            let done = map.incr_with(key, by, IncrOptions { min, max }).await?;
+            let exact = ponos::Counted { revision: done.revision, value: done.value as f64 };
+            Ok(if float { exact.into() } else { done.into() })
+        }
+        Op::IncrFloat { by, min, max } => {
+            map.incr_float_with(key, by, IncrFloatOptions { min, max }).await.map(Into::into)
+        }
+        Op::Add { shape: Shape::Set, items, .. } => map.set_add(key, items).await.map(Into::into),
+        Op::Add { unique: true, items, .. } => map.list_append_unique(key, items).await.map(Into::into),
+        Op::Add { items, .. } => map.list_append(key, items).await.map(Into::into),
+        Op::Remove { shape: Shape::Set, items } => map.set_remove(key, items).await.map(Into::into),
+        Op::Remove { items, .. } => map.list_remove(key, items).await.map(Into::into),
+        Op::Expire => Err(unknown("map.expire")),
+    }
+}

@@ -1,0 +1,135 @@
+//! What a program holds of the core: operations by name, and the hottest reads.
+
+use std::sync::Arc;
+
+use ponos::Entry;
+use ponos_bindings_core::runtime::Held;
+use ponos_bindings_core::submit::place;
+use ponos_bindings_core::{Object, Submitted};
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::codec::Codec;
+use crate::error::{OrRaise, guard};
+use crate::{plain, queue};
+
+/// A client, map, snapshot or watcher.
+#[pyclass(frozen, subclass, generic, module = "ponos")]
+pub(crate) struct Handle {
+    object: Held<Object>,
+    codec: Arc<Codec>,
+}
+
+/// Opens the engine that `url` names.
+#[pyfunction]
+pub(crate) fn open<'py>(py: Python<'py>, url: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    queue::submit(py, None, "open", vec![plain::given(url)?], &Arc::default())
+}
+
+impl Handle {
+    pub(crate) fn new(object: Object, codec: Arc<Codec>) -> Self {
+        Self { object: Held::new(object), codec }
+    }
+
+    fn with<T>(&self, key: &str, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        match self.object.read() {
+            Object::Map(map) => map.with(key, look),
+            Object::Snapshot(snapshot) => snapshot.entry(key).map(look),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> usize {
+        match self.object.read() {
+            Object::Map(map) => map.len(),
+            Object::Snapshot(snapshot) => snapshot.len(),
+            _ => 0,
+        }
+    }
+
+    fn find<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let seen = |entry: &Entry| self.codec.seen(py, key, entry).ok_or_else(|| entry.clone());
+        guard(py, || match self.with(key, seen) {
+            None => Ok(None),
+            Some(Ok(seen)) => seen.map(Some),
+            Some(Err(entry)) => self.codec.learn(py, key, &entry, self.keys()).map(Some),
+        })
+    }
+}
+
+#[pymethods]
+impl Handle {
+    /// The same as another; with a codec if one is given, as of a map that was just opened.
+    #[new]
+    #[pyo3(signature = (of, codec=None, *_rest))]
+    fn again(
+        py: Python<'_>,
+        of: &Self,
+        codec: Option<&Bound<'_, PyAny>>,
+        _rest: &Bound<'_, PyTuple>,
+    ) -> PyResult<Self> {
+        let codec = codec.map_or_else(|| Ok(of.codec.clone()), |codec| Codec::new(codec).map(Arc::new));
+        guard(py, || Ok(Self::new(of.object.read().clone(), codec?)))
+    }
+
+    /// Does an operation: gives its answer, or a [`Pending`](queue::Pending) if it has to wait.
+    #[pyo3(signature = (op, *args))]
+    fn ask<'py>(&self, py: Python<'py>, op: &str, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let object =
+            self.object.get().map_err(|error| place(error, Some(self.object.read()), op)).or_raise(py)?;
+        queue::submit(py, Some(object), op, plain::list(args.iter())?, &self.codec)
+    }
+
+    /// Does a read of what is here, also in a forked child.
+    #[pyo3(signature = (op, *args))]
+    fn look<'py>(
+        &self,
+        py: Python<'py>,
+        op: &str,
+        args: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let args = plain::list(args.iter())?;
+        match ponos_bindings_core::submit(Some(self.object.read()), op, args, drop) {
+            Submitted::Ready(answer) => plain::shown(py, answer.or_raise(py)?, &self.codec),
+            Submitted::Pending(_) => Ok(py.NotImplemented().into_bound(py)),
+        }
+    }
+
+    /// The value of `key` in the local copy, or `default`; of a list a list of its items, of a set a frozen set.
+    ///
+    /// Errors: those of the codec, if the bytes are not its own.
+    /// Consistency: of a map, shows every write of this handle that has returned, and others' as they arrive;
+    /// never a value past its deadline. Of a snapshot, what was there when it was taken.
+    /// Cost: no round trip. Bytes are copied; what a codec made of them is kept until the entry changes, and is
+    /// given again to whoever asks: do not change it.
+    ///
+    ///     client = await ponos.open("memory://")
+    ///     prices = await client.map("prices", codec=ponos.json)
+    ///     assert prices.get("btc", 0) == 0
+    ///     await prices.set("btc", 64_000)
+    ///     assert prices["btc"] == prices.get("btc") == 64_000
+    #[pyo3(signature = (key, default=None, /))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.find(py, key)?.or(default))
+    }
+
+    /// As `get`; a `KeyError` if the key is absent.
+    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.find(py, key)?.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
+    }
+
+    fn __len__(&self) -> usize {
+        self.keys()
+    }
+
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(key) = key.cast::<PyString>() else { return Ok(false) };
+        Ok(self.with(key.to_str()?, |_| ()).is_some())
+    }
+}
