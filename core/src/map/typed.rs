@@ -16,7 +16,7 @@ use crate::model::value::Key;
 /// Its name is kept with the map, so that a client that opens the map with another codec, in whatever language, is
 /// told so instead of reading nonsense.
 pub trait Codec<V> {
-    /// The name, the same in every language: `json`, `text`, or one of your own.
+    /// The name, the same in every language: `json`, `str`, or one of your own.
     const NAME: &'static str;
 
     /// The bytes of a value.
@@ -32,7 +32,8 @@ pub trait Codec<V> {
     fn decode(bytes: &[u8]) -> Result<V>;
 }
 
-/// Values as JSON, as the other languages' `json` codecs have it.
+/// Values as JSON, as the codec `json` of the other languages has it. Numbers that JSON has not, NaN and the infinities,
+/// are written as `null`, as `serde_json` does.
 #[cfg(feature = "json")]
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
@@ -53,12 +54,12 @@ impl<V: Serialize + DeserializeOwned> Codec<V> for Json {
     }
 }
 
-/// UTF-8 text, as the other languages' `text` codecs have it.
+/// UTF-8 text, as the codec `str` of the other languages has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Text;
 
 impl Codec<String> for Text {
-    const NAME: &'static str = "text";
+    const NAME: &'static str = "str";
 
     fn encode(value: &String) -> Result<Bytes> {
         Ok(Bytes::copy_from_slice(value.as_bytes()))
