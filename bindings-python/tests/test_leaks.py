@@ -9,9 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import ponos
+import pytest
 
 #: By how much memory may grow after the warm-up, in KiB: what is kept of each client would be far more.
 SLACK = 16 * 1024
