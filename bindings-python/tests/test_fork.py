@@ -59,6 +59,45 @@ loop.run_until_complete(client.close())
 print("parent is fine")
 """
 
+BUSY = """
+import asyncio, os, sys, threading
+import ponos
+
+async def touch(url):
+    async with ponos.open(url) as client:
+        m = await client.map("m")
+        await m.set("k", b"v")
+        return m["k"]
+
+def busy():
+    # Each of these is in locks of stores, maps, runtime and log bridge again and again.
+    while not over.is_set():
+        asyncio.run(touch("memory://shared"))
+
+def talk():
+    while not over.is_set():
+        ponos.enable_logging("trace")
+        ponos.disable_logging()
+
+over = threading.Event()
+asyncio.run(touch("memory://shared"))
+threads = [threading.Thread(target=run) for run in (busy, busy, talk)]
+for thread in threads:
+    thread.start()
+ended = []
+for turn in range(40):
+    pid = os.fork()
+    if pid == 0:
+        ponos.enable_logging("trace")
+        assert asyncio.run(touch("memory://shared")) == b"v"
+        os._exit(0)
+    ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+over.set()
+for thread in threads:
+    thread.join()
+print(set(ended))
+"""
+
 POOL = """
 import asyncio, multiprocessing, sys
 import ponos
@@ -92,3 +131,9 @@ def test_a_child_is_told_and_may_open_anew(python, turn):
 def test_a_pool_of_forked_workers(python):
     done = python(POOL)
     assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_of_a_busy_parent_is_not_held_up_by_its_locks(python):
+    done = python(BUSY)
+    assert (done.stdout, done.returncode) == ("{0}\n", 0), done.stderr
