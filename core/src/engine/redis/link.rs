@@ -222,12 +222,13 @@ impl Link {
 
     /// Logs in and chooses the database.
     async fn greet(&self, connection: &Mux) -> Result<()> {
-        let mut hello = redis::cmd("HELLO");
-        hello.arg(3);
         if let Some(password) = &self.url.password {
-            hello.arg("AUTH").arg(self.url.user.as_deref().unwrap_or("default")).arg(password);
+            // Not by HELLO: that lets any password pass for a user that needs none.
+            let mut login = redis::cmd("AUTH");
+            login.arg(&self.url.user).arg(password);
+            self.ask(connection, &login).await?;
         }
-        self.ask(connection, &hello).await?;
+        self.ask(connection, redis::cmd("HELLO").arg(3)).await?;
         if self.url.database != 0 {
             self.ask(connection, redis::cmd("SELECT").arg(self.url.database)).await?;
         }

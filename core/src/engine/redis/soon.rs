@@ -25,6 +25,8 @@ impl Default for Soon {
 impl Soon {
     /// How long it looks: an answer from the same machine takes 20 to 100 µs.
     const WHILE: Duration = Duration::from_micros(120);
+    /// How often at most, should the clock stand still.
+    const LOOKS: usize = 10_000;
     /// After so many vain waits in a row only each of so many calls looks.
     const SELDOM: u32 = 64;
 
@@ -39,13 +41,15 @@ impl Soon {
             return;
         }
         let until = time::now() + Self::WHILE;
-        while !ready() {
+        for _ in 0..Self::LOOKS {
+            if ready() {
+                return self.vain.store(0, Ordering::Relaxed);
+            }
             if time::now() >= until {
-                self.vain.store(vain.wrapping_add(1), Ordering::Relaxed);
-                return;
+                break;
             }
             tokio::task::yield_now().await;
         }
-        self.vain.store(0, Ordering::Relaxed);
+        self.vain.store(vain.wrapping_add(1), Ordering::Relaxed);
     }
 }
