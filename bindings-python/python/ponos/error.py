@@ -92,34 +92,14 @@ class InternalError(PonosError):
     """A fault of Ponos or of the engine. Please report it."""
 
 
-_CLASSES = {
-    each.kind: each
-    for each in (
-        InvalidError,
-        NotFoundError,
-        ConflictError,
-        ClosedError,
-        TimeoutError,
-        UnavailableError,
-        QuorumError,
-        LimitedError,
-        FencedError,
-    )
-}
+_CLASSES = {each.kind: each for each in PonosError.__subclasses__()}
 
 
 def make(
-    kind: str,
-    message: str,
-    operation: str,
-    object: str,
-    maybe_applied: bool,
-    _causes: object = (),
-    misuse: str | None = None,
+    kind: str, message: str, operation: str, object: str, maybe_applied: bool, *more: object
 ) -> Exception:
     """The exception for an error of the core; one of Python's own for an argument that has the wrong type or size."""
     of_kind = _CLASSES.get(kind, InternalError)
     error = of_kind(message, operation=operation, object=object, maybe_applied=maybe_applied)
-    if misuse is None:
-        return error
-    return TypeError(str(error)) if misuse == "type" else OverflowError(str(error))
+    wrong = {"type": TypeError, "range": OverflowError}.get(str(more[-1])) if more else None
+    return wrong(str(error)) if wrong else error

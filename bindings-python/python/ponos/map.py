@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from types import EllipsisType
+from types import EllipsisType as NotGiven
 from typing import Literal, NamedTuple, TypeVar
 
 from ._ponos import Handle
@@ -190,7 +190,7 @@ class Map(Reads[V]):
         if_absent: bool = False,
         if_present: bool = False,
         if_revision: int | None = None,
-        if_value: V | EllipsisType = ...,
+        if_value: V | NotGiven = ...,
         ttl: float | None = None,
     ) -> Written[V]:
         """Sets `key`, for `ttl` seconds (1 ms to 100 years) or for ever; under one condition at most.
@@ -216,7 +216,7 @@ class Map(Reads[V]):
         *,
         if_present: bool = False,
         if_revision: int | None = None,
-        if_value: V | EllipsisType = ...,
+        if_value: V | NotGiven = ...,
     ) -> Written[V]:
         """Removes `key`, under one condition at most; if it is absent nothing changes.
 
@@ -312,10 +312,7 @@ class Map(Reads[V]):
         return Txn(self, self._encode)
 
     def watch(
-        self,
-        *patterns: str,
-        prefix: str | None = None,
-        start: Literal["now", "snapshot"] | int = "now",
+        self, *patterns: str, prefix: str | None = None, start: Literal["now", "snapshot"] | int = "now"
     ) -> Watch[V]:
         r"""The changes from `start` on of the keys that match one of `patterns` or begin with `prefix`; of all keys
         without either.

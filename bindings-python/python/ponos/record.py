@@ -21,9 +21,7 @@ class Written(Generic[V]):
     }
 
     def __init__(self, revision: int, changed: bool, previous: Value[V] | None) -> None:
-        self.revision = revision
-        self.changed = changed
-        self._previous = previous
+        self.revision, self.changed, self._previous = revision, changed, previous
 
     @property
     def previous(self) -> V | None:
@@ -75,10 +73,7 @@ class Entry(Generic[V]):
     def __init__(
         self, value: Value[V], revision: int, shape: Literal["plain", "list", "set"], expires: float | None
     ) -> None:
-        self._value = value
-        self.revision = revision
-        self.shape = shape
-        self.expires = expires
+        self._value, self.revision, self.shape, self.expires = value, revision, shape, expires
 
     @property
     def value(self) -> V:

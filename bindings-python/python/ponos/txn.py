@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from types import EllipsisType
+from types import EllipsisType as NotGiven
 from typing import Any, Generic, TypeVar
 
 from ._ponos import Handle
@@ -61,7 +61,7 @@ class Txn(Generic[V]):
         absent: bool = False,
         present: bool = False,
         revision: int | None = None,
-        value: V | EllipsisType = ...,
+        value: V | NotGiven = ...,
     ) -> Txn[V]:
         """Adds a condition on `key`: that it is absent, is present, was last changed by `revision`, or has exactly
         this `value`. One at a time, or `commit` raises `InvalidError`."""
