@@ -165,7 +165,8 @@ pub enum From {
     /// With a `Set` for every entry, by key, then `Synced`, then the changes.
     Snapshot,
     /// With the change after this revision, from the engine's log, then `Synced`, then the changes. If the
-    /// log does not reach back so far: `Resynced` and a `Set` for every entry.
+    /// log does not reach back so far: `Resynced` and a `Set` for every entry. Edits of a list or set that is older
+    /// than the revision come as one event with the value that they led to: the log has the items only.
     Revision(u64),
 }
 

@@ -13,8 +13,9 @@ use super::snapshot::{Snapshot, View};
 use super::watch::{Channel, Watcher, present};
 use crate::engine::MapEngine;
 use crate::error::Result;
-use crate::model::event::{self, Event, Reason};
+use crate::model::event::{Event, Reason};
 use crate::model::filter::Filter;
+use crate::model::past::Past;
 use crate::model::value::{Entry, Key, Position};
 use crate::time;
 
@@ -271,7 +272,7 @@ impl Map {
 async fn past(link: &dyn MapEngine, revision: u64, view: &View, now: u64) -> Vec<Event> {
     let end = view.position;
     let synced = Event::Synced { revision: end.revision };
-    let mut events = Vec::new();
+    let mut past = Past::default();
     let mut from = at_least(end, revision);
     while from.revision < end.revision {
         let next = at_least(end, from.revision + 1);
@@ -283,7 +284,7 @@ async fn past(link: &dyn MapEngine, revision: u64, view: &View, now: u64) -> Vec
                 return anew(view, revision, now);
             }
             if change.revision == from.revision + 1 {
-                change.effects.iter().for_each(|effect| events.push(event::of_past(effect, change.revision)));
+                past.push(change);
                 from.revision = change.revision;
             }
         }
@@ -291,7 +292,7 @@ async fn past(link: &dyn MapEngine, revision: u64, view: &View, now: u64) -> Vec
             return anew(view, revision, now);
         }
     }
-    events.into_iter().flatten().chain([synced]).collect()
+    past.finish(&view.entries, now).into_iter().chain([synced]).collect()
 }
 
 /// The log does not reach back: says so, and gives everything that is there.

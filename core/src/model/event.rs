@@ -209,23 +209,3 @@ fn delete(key: &Key, old: Option<&Entry>, revision: u64) -> Event {
 fn value_of(entry: Option<&Entry>) -> (Option<Bytes>, Shape) {
     entry.map(|entry| (Some(entry.value.clone()), entry.shape)).unwrap_or_default()
 }
-
-/// The event of an effect read from the log, where the state around it is not known any more; `None` if its
-/// new value cannot be told from the effect alone or there is nothing to tell.
-pub(crate) fn of_past(effect: &Effect, revision: u64) -> Option<Event> {
-    let (old, old_shape, coalesced) = (None, Shape::Plain, 1);
-    match effect {
-        Effect::Put { key, value, shape, .. } => {
-            let (key, value, shape) = (key.clone(), value.clone(), *shape);
-            Some(Event::Set { key, value, shape, old, old_shape, revision, coalesced })
-        }
-        Effect::Delete { key } => {
-            Some(Event::Delete { key: key.clone(), old, old_shape, revision, coalesced })
-        }
-        Effect::Expire { key } => {
-            Some(Event::Expire { key: key.clone(), old, old_shape, revision, coalesced })
-        }
-        Effect::Clear => Some(Event::Clear { revision, coalesced }),
-        Effect::Append { .. } | Effect::Remove { .. } | Effect::Touch { .. } => None,
-    }
-}

@@ -3,7 +3,7 @@
 //! Nothing here is async, reads a clock, draws a random number or does I/O. Time and chance come in as
 //! arguments and what has to be done goes out as data, so every rule can be tested in microseconds:
 //! [`op`] says what a write means, [`change`] what a revision did, [`replica`] how a copy follows,
-//! [`join`] how a copy starts, [`watch`] what a slow watcher still sees.
+//! [`join`] how a copy starts, [`watch`] what a slow watcher still sees, [`past`] what the log can tell.
 
 pub mod change;
 pub mod entries;
@@ -13,6 +13,7 @@ pub mod items;
 pub mod join;
 pub mod number;
 pub mod op;
+pub mod past;
 pub mod replica;
 pub mod txn;
 pub mod value;
