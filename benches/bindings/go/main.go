@@ -117,7 +117,7 @@ func main() {
 		_, found := board.AppendGet(buffer, "key")
 		return found
 	}), map[string]any{"into": "buffer"})
-	say("events", "ops_per_s", events(), nil)
+	say("events", "ops_per_s", events(), map[string]any{})
 	say("set_memory", "ops_per_s", sets("memory://bench-set"), map[string]any{"callers": 64})
 	say("set", "ops_per_s", sets(os.Args[1]), map[string]any{"callers": 64})
 }
