@@ -11,7 +11,7 @@ use redis::Value;
 use tokio::sync::oneshot;
 
 use super::args::Args;
-use super::call::Call;
+use super::call::{Call, Done};
 use super::link::Link;
 use super::script;
 use crate::engine::{MapId, Request, Sink, Source, Verdict};
@@ -140,15 +140,9 @@ impl Commit {
                 self.transmit(&command, flight);
             }
             answer => {
-                let requests = || flight.batch.iter().map(|waiting| &waiting.request);
-                let done = answer.and_then(|answer| flight.call.read(answer, requests()));
-                let verdicts = done.map(|done| {
-                    if let (Some(batch), Some(sink)) = (done.changes, self.sink.upgrade()) {
-                        sink.batch(&batch, Source::Reply);
-                    }
-                    done.verdicts
-                });
-                self.finish(flight.batch, verdicts);
+                let requests = flight.batch.iter().map(|waiting| &waiting.request);
+                let done = answer.and_then(|answer| flight.call.read(answer, requests));
+                self.finish(flight.batch, done);
             }
         }
     }
@@ -157,16 +151,22 @@ impl Commit {
         [&self.keys.hash, &self.keys.log]
     }
 
-    /// Tells each writer what became of its write, and goes on with those that came meanwhile.
-    fn finish(self: &Arc<Self>, batch: Vec<Waiting>, verdicts: Result<Vec<Result<Verdict>>>) {
+    /// Goes on with the writes that came meanwhile, so that the server has work; then gives the changes to the replica
+    /// and tells each writer what became of its write.
+    fn finish(self: &Arc<Self>, batch: Vec<Waiting>, done: Result<Done>) {
         let next = {
             let mut queue = self.queue.lock();
             queue.flying -= 1;
             queue.depart()
         };
         self.send(next);
-        let verdicts = match verdicts {
-            Ok(verdicts) => verdicts,
+        let verdicts = match done {
+            Ok(Done { changes, verdicts }) => {
+                if let (Some(changes), Some(sink)) = (changes, self.sink.upgrade()) {
+                    sink.batch(&changes, Source::Reply);
+                }
+                verdicts
+            }
             Err(error) => {
                 let again =
                     || Error::new(error.kind(), error.message()).with_maybe_applied(error.maybe_applied());
