@@ -15,6 +15,10 @@ pub enum Act {
     Append,
     /// Write its token if the key is still at this revision; 0 means absent.
     Replace(u64),
+    /// Give the key, if it is there, a new time to live.
+    Touch,
+    /// Remove every key.
+    Clear,
     /// In one transaction, write its token to the key and to the key's twin.
     Pair,
 }
