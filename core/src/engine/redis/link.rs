@@ -356,7 +356,10 @@ fn greeted_badly(error: Error, plain: bool) -> Error {
     if plain && error.maybe_applied() {
         // A server with TLS hangs up on who comes without.
         let hint = "if it speaks TLS there, write rediss://";
-        return Error::unavailable(format!("the server hung up on the greeting ({hint}): {}", error.message()));
+        return Error::unavailable(format!(
+            "the server hung up on the greeting ({hint}): {}",
+            error.message()
+        ));
     }
     error.with_maybe_applied(false)
 }
