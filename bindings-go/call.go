@@ -68,6 +68,9 @@ func (c *call) put() {
 // the call at once, so no call outlives its caller and none is delivered to another.
 func do[T any](ctx context.Context, on *handle, op string, read func(*answer) T, args ...any) (T, error) {
 	var none T
+	if ctx == nil {
+		panic("ponos: nil Context")
+	}
 	if ctx.Err() != nil {
 		return none, contextError(ctx, op, on.name(), false)
 	}

@@ -120,3 +120,10 @@ func TestAHundredThousandCanceledCallsLeaveNothing(t *testing.T) {
 	becomes(t, "every goroutine ends", func() bool { return runtime.NumGoroutine() <= goroutines })
 	equal(t, inFlight(), 0)
 }
+
+func TestANilContextIsAPanicThatSaysSo(t *testing.T) {
+	m := opened(t)
+	var none context.Context
+	defer func() { equal(t, recover(), any("ponos: nil Context")) }()
+	m.Set(none, "k", nil)
+}

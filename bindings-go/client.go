@@ -6,13 +6,20 @@ import "C"
 import (
 	"cmp"
 	"context"
+	"strings"
 )
 
 // Version is the version of the core.
 func Version() string { return C.GoString(C.ponos_version()) }
 
 // Client is a client of one engine.
-type Client struct{ *handle }
+type Client struct {
+	*handle
+	scheme string
+}
+
+// String tells the engine's kind; the rest of the URL may have a password.
+func (c *Client) String() string { return "ponos.Client(" + c.scheme + ")" }
 
 // Open opens the engine that url names: "memory://name" in this process, or
 // "redis://user:password@host:6379/0" ("rediss://" with TLS).
@@ -29,7 +36,8 @@ func Open(ctx context.Context, url string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{newHandle(id, "")}, nil
+	scheme, _, _ := strings.Cut(url, ":")
+	return &Client{newHandle(id, ""), scheme}, nil
 }
 
 // Map opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty; opening

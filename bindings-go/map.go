@@ -4,6 +4,7 @@ package ponos
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -31,6 +32,11 @@ import (
 type Map struct {
 	reads
 	codec string
+}
+
+// String tells the map's name, codec, number of keys and state.
+func (m *Map) String() string {
+	return fmt.Sprintf("ponos.Map(%q, %s, %d keys, %s)", m.name(), m.codec, m.Len(), m.Status().State)
 }
 
 // Name is the map's name.
@@ -73,6 +79,11 @@ func (m *Map) Snapshot() *Snapshot {
 // Snapshot is a map as it was at one revision: it never changes, and keeps what it shows in memory. Keys that had
 // expired when it was taken are not shown.
 type Snapshot struct{ reads }
+
+// String tells the map's name, the number of keys and the revision.
+func (s *Snapshot) String() string {
+	return fmt.Sprintf("ponos.Snapshot(%q, %d keys, revision %d)", s.name(), s.Len(), s.Revision())
+}
 
 // GetLatest gives the entry of key as the engine has it now, and whether there is one.
 //

@@ -2,6 +2,7 @@ package ponos
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -32,6 +33,15 @@ func TestAWriteIsReadAtOnce(t *testing.T) {
 	if m.Generation() == 0 {
 		t.Fatal("a written map has a generation")
 	}
+}
+
+func TestThingsPrintWhatTheyAre(t *testing.T) {
+	client := open(t)
+	m := ok(client.Map(t.Context(), "m", nil))
+	ok(m.Set(t.Context(), "k", nil))
+	equal(t, fmt.Sprint(client), "ponos.Client(memory)")
+	equal(t, fmt.Sprint(m), `ponos.Map("m", bytes, 1 keys, live)`)
+	equal(t, fmt.Sprint(m.Snapshot()), `ponos.Snapshot("m", 1 keys, revision 1)`)
 }
 
 func TestKeysAndValuesOfAnyBytes(t *testing.T) {

@@ -29,7 +29,7 @@ stubs() {
 
 python_sources() {
     local folder
-    for folder in tools bindings-python examples/python; do
+    for folder in tools bindings-python examples/python tests/parity tests/drivers; do
         if [ -d "$folder" ]; then echo "$folder"; fi
     done
 }
@@ -64,7 +64,7 @@ check_node() {
     fi
     found=$(compgen -G 'biome.json*' || compgen -G 'eslint.config.*' || true)
     case $found in
-    biome*) stage "node: lint and format" npx --no-install biome check . ;;
+    biome*) stage "node: lint and format" npx --no-install biome check . ../tests/parity ../tests/drivers ;;
     eslint*) stage "node: lint" npx --no-install eslint . ;;
     *) skip "node: lint" "there is no biome.json or eslint.config in bindings-node" ;;
     esac
@@ -83,10 +83,13 @@ go_format() {
 go_vet() {
     cd bindings-go
     go vet ./...
+    # The program of the scenarios is a module of its own, which takes the one beside it.
+    cd ../tests/drivers/go
+    go vet ./...
 }
 
 check_go() {
-    local sources=(bindings-go)
+    local sources=(bindings-go tests/drivers/go)
     if [ ! -d bindings-go ]; then
         skip "go" "there is no bindings-go yet"
         return

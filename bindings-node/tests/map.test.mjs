@@ -14,6 +14,28 @@ const fails = (kind, message) => (error) => {
   return true;
 };
 
+test("objects print what they are, without their inner parts and without the url's password", async () => {
+  const map = await client.map("shown", { codec: str });
+  await map.set("k", "v");
+  const watcher = map.watch();
+  assert.deepEqual(
+    [client, map, map.snapshot(), watcher].map((object) => inspect(object)),
+    [
+      "Client(memory)",
+      'PonosMap("shown", str, 1 keys, live)',
+      'Snapshot("shown", str, 1 keys, revision 1)',
+      'Watcher("shown", str, open)',
+    ],
+  );
+  watcher.close();
+  assert.equal(inspect(watcher), 'Watcher("shown", str, closed)');
+  for (const object of [client, map, map.snapshot(), map.txn(), watcher]) {
+    const names = Object.keys(object).filter((name) => name !== "name" && typeof object[name] !== "function");
+    assert.deepEqual(names, [], inspect(object));
+    assert.equal(object.native ?? object.values, undefined);
+  }
+});
+
 test("bytes come as a Uint8Array of their own, whatever their size", async () => {
   const map = await client.map("bytes");
   for (const size of [0, 1, 512, 513, 4_096, 4_097, 1 << 20]) {

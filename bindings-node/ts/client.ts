@@ -1,5 +1,6 @@
 // The client: opens an engine by URL and gives out maps by name.
 
+import { inspect } from "node:util";
 import { bytes, type Codec, show, Values } from "./codec.js";
 import { PonosMap } from "./map.js";
 import type { Handle } from "./native.js";
@@ -34,13 +35,20 @@ export interface MapOptions<T = Uint8Array> extends CallOptions {
  * await client.close();
  */
 export async function open(url: string, options?: CallOptions): Promise<Client> {
-  return new Client(await call<Handle>(undefined, "open", [url], options));
+  return new Client(await call<Handle>(undefined, "open", [url], options), url);
 }
 
 /** A client of one engine. */
 export class Client implements AsyncDisposable {
+  readonly #native: Handle;
+  readonly #scheme: string | undefined;
+
   /** @internal */
-  constructor(private readonly native: Handle) {}
+  constructor(native: Handle, url: string) {
+    this.#native = native;
+    // The rest may have a password.
+    this.#scheme = url.split(":", 1)[0];
+  }
 
   /**
    * Opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty;
@@ -62,18 +70,23 @@ export class Client implements AsyncDisposable {
       const hint = (codec as unknown) === "json" || typeof codec === "function" ? "; write json()" : "";
       throw new TypeError(`a codec has a name, encode and decode; ${show(codec)} has not${hint}`);
     }
-    const map = await call<Handle>(this.native, "client.map", [name, codec.name], named);
+    const map = await call<Handle>(this.#native, "client.map", [name, codec.name], named);
     map.text = codec.text === true;
     return new PonosMap(map, new Values(codec, name), name);
   }
 
   /** Closes every map, waiting for writes in flight, and the connections. A second call does nothing. */
   async close(): Promise<void> {
-    await call(this.native, "client.close", []);
+    await call(this.#native, "client.close", []);
   }
 
   /** Closes the client: what `await using` calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return `Client(${this.#scheme})`;
   }
 }

@@ -90,12 +90,20 @@ function freeze<V>(value: V): V {
 // `ignoreBOM` keeps the mark: it is part of the text.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Where a map or snapshot keeps its values' codec. */
+export const VALUES = Symbol("values");
+
 /** A map's codec with the checks around it. */
 export class Values<T> {
   constructor(
     readonly codec: Codec<T>,
     private readonly map: string,
   ) {}
+
+  /** The map and its codec, for who looks at an object. */
+  get named(): string {
+    return `${JSON.stringify(this.map)}, ${this.codec.name}`;
+  }
 
   encode(value: T): Payload {
     const data: unknown = this.codec.encode(value);

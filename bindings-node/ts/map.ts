@@ -1,11 +1,11 @@
 // The replicated map: reads of the local copy, reads at the engine, watching.
 
 import { inspect } from "node:util";
-import { bytes, type Values } from "./codec.js";
+import { bytes, VALUES, type Values } from "./codec.js";
 import { Mirror } from "./mirror.js";
-import type { Content, Handle } from "./native.js";
-import { type CallOptions, note, read } from "./queue.js";
-import { type Entry, type NativeEntry, Snapshot } from "./snapshot.js";
+import { type Content, type Handle, NATIVE } from "./native.js";
+import { type CallOptions, call, note, read } from "./queue.js";
+import { type Entry, entryOf, type NativeEntry, Snapshot } from "./snapshot.js";
 import { type Filter, Watcher, type WatchOptions } from "./watch.js";
 import { Writes } from "./write.js";
 
@@ -44,7 +44,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
 
   /** The name of the map's codec. */
   get codec(): string {
-    return this.values.codec.name;
+    return this[VALUES].codec.name;
   }
 
   /**
@@ -73,19 +73,19 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * *Consistency* as {@link get}; decodes each time.
    */
   itemsOf(key: string): T[] | undefined {
-    const content = this.native.get(key);
+    const content = this[NATIVE].get(key);
     if (content === null || typeof content === "string" || content instanceof Uint8Array) return undefined;
-    return (Array.isArray(content) ? content : content.set).map((item) => this.values.decode(item));
+    return (Array.isArray(content) ? content : content.set).map((item) => this[VALUES].decode(item));
   }
 
   /** The whole map at one revision. *Cost*: O(1); it keeps what it shows in memory. */
   snapshot(): Snapshot<T> {
-    return new Snapshot(read<Handle>(this.native, "map.snapshot"), this.values);
+    return new Snapshot(read<Handle>(this[NATIVE], "map.snapshot"), this[VALUES]);
   }
 
   /** How far the local copy is to be trusted. */
   get status(): Status {
-    const [state, since] = read<["live", undefined] | ["stale", Date]>(this.native, "map.status");
+    const [state, since] = read<["live", undefined] | ["stale", Date]>(this[NATIVE], "map.status");
     return state === "stale" ? { state, since } : { state };
   }
 
@@ -96,7 +96,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * all writes, on an engine with one primary. *Cost*: one round trip.
    */
   async getLatest(key: string, options?: CallOptions): Promise<Entry<T> | undefined> {
-    return this.entryOf(await this.run<NativeEntry>("map.get_latest", [key], options));
+    return entryOf(await call<NativeEntry>(this[NATIVE], "map.get_latest", [key], options), this[VALUES]);
   }
 
   /**
@@ -107,7 +107,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * returned anywhere before the call. *Cost*: one round trip, more if changes were missed.
    */
   async sync(options?: CallOptions): Promise<bigint> {
-    return this.run("map.sync", [], options);
+    return call(this[NATIVE], "map.sync", [], options);
   }
 
   /**
@@ -117,7 +117,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * *Errors*: `closed`, `timeout`. *Cost*: none, if it is reached already.
    */
   async waitFor(revision: bigint | number, options?: CallOptions): Promise<bigint> {
-    return this.run("map.wait_for", [revision], options);
+    return call(this[NATIVE], "map.wait_for", [revision], options);
   }
 
   /**
@@ -134,7 +134,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * }
    */
   watch(filter: Filter = "*", options: WatchOptions = {}): Watcher<T> {
-    return new Watcher(this.native, this.values, filter, options);
+    return new Watcher(this[NATIVE], this[VALUES], filter, options);
   }
 
   /**
@@ -142,7 +142,7 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    * every handle to this map of its client; a second call does nothing.
    */
   async close(): Promise<void> {
-    await this.run("map.close", []);
+    await call(this[NATIVE], "map.close", []);
   }
 
   /** Closes the map: what `await using` calls. */
@@ -152,16 +152,16 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
 
   /** @internal */
   [inspect.custom](): string {
-    return `PonosMap(${JSON.stringify(this.name)}, ${this.codec}, ${this.size} keys, ${this.status.state})`;
+    return `PonosMap(${this[VALUES].named}, ${this.size} keys, ${this.status.state})`;
   }
 
   /** Reads a value that is not in the mirror, and puts it there if it may be kept. */
   #load(key: string): T | undefined {
-    const content = this.native.get(key);
+    const content = this[NATIVE].get(key);
     if (content === null) return undefined;
     // Read before a codec runs, which might read another key.
     const [mayKeep, at, stamp] = note as unknown as [number, number, number];
-    const value = this.values.decode(content);
+    const value = this[VALUES].decode(content);
     if (mayKeep === 1) this.#mirror?.keep(key, { value, at, stamp, size: sizeOf(content) });
     return value;
   }

@@ -20,6 +20,9 @@ export interface Handle {
   stamps(): ArrayBuffer | null;
 }
 
+/** Where a map or snapshot keeps its handle: under no name that a program could take for one of its own. */
+export const NATIVE = Symbol("native");
+
 /** The one way in for all else: the operations are those of `ops.rs` of bindings-core, by name. */
 export interface EventLoop {
   /** The number under which an answer will come, or the answer; of a read it is the answer. */

@@ -7,7 +7,8 @@ import { onAbort } from "./signal.js";
 /** Options that every call takes which can wait. */
 export interface CallOptions {
   /**
-   * Cancels the call: it rejects with the signal's reason. A write that was under way may still be applied.
+   * Cancels the call: it rejects with the signal's reason. A write that was under way may still be applied, and
+   * is forgotten only when Node's loop turns: a program that starts calls without ever waiting keeps them all.
    */
   signal?: AbortSignal | undefined;
 }
@@ -53,13 +54,21 @@ export function call<A>(
   if (options === null || (options !== undefined && typeof options !== "object"))
     throw new TypeError(`options are an object, not ${options}`);
   const { signal, ...named } = options ?? {};
-  signal?.throwIfAborted();
+  if (signal?.aborted) return late(signal);
   const answer = loop.call(on, op, options === undefined ? args : [...args, named]);
   if (typeof answer === "number") return later(answer, signal);
   ready += weight;
   if (ready < TURN) return checked(answer);
   ready = 0;
   return new Promise((resolve) => setImmediate(resolve, answer)).then(checked<A>);
+}
+
+/** Rejects a call whose signal has fired already: a loop of these too lets all else run now and then. */
+function late(signal: AbortSignal): Promise<never> {
+  ready += 1;
+  if (ready < TURN) throw signal.reason;
+  ready = 0;
+  return new Promise((_, reject) => setImmediate(reject, signal.reason));
 }
 
 /** A read of the local copy, which never waits. */

@@ -1,8 +1,9 @@
 // Reads: what a map and a snapshot of it have both.
 
-import type { Values } from "./codec.js";
+import { inspect } from "node:util";
+import { VALUES, type Values } from "./codec.js";
 import { type Shape, unpack } from "./event.js";
-import type { Content, Handle } from "./native.js";
+import { type Content, type Handle, NATIVE } from "./native.js";
 import { read } from "./queue.js";
 
 /** A key's value with what the map knows of it. */
@@ -25,32 +26,37 @@ export type NativeEntry = [Content, bigint, Shape, Date | undefined] | undefined
  */
 export abstract class Reads<T> implements Iterable<[string, T]> {
   /** @internal */
-  constructor(
-    /** @internal */ protected readonly native: Handle,
-    /** @internal */ protected readonly values: Values<T>,
-  ) {}
+  readonly [NATIVE]: Handle;
+  /** @internal */
+  readonly [VALUES]: Values<T>;
+
+  /** @internal */
+  constructor(native: Handle, values: Values<T>) {
+    this[NATIVE] = native;
+    this[VALUES] = values;
+  }
 
   /** The value of `key`; `undefined` if it is absent. */
   abstract get(key: string): T | undefined;
 
   /** The value of `key` with its revision, shape and deadline. As {@link get}, but decodes each time. */
   entry(key: string): Entry<T> | undefined {
-    return this.entryOf(read(this.native, "map.entry", [key]));
+    return entryOf(read(this[NATIVE], "map.entry", [key]), this[VALUES]);
   }
 
   /** Whether `key` is there. As {@link get}. */
   has(key: string): boolean {
-    return this.native.has(key);
+    return this[NATIVE].has(key);
   }
 
   /** How many keys there are. *Cost*: O(1); a key that has expired in the last moments may still count. */
   get size(): number {
-    return read(this.native, "map.len");
+    return read(this[NATIVE], "map.len");
   }
 
   /** All keys, in no order. *Consistency*: those of one revision. *Cost*: O(keys). */
   keys(): string[] {
-    return read(this.native, "map.keys");
+    return read(this[NATIVE], "map.keys");
   }
 
   /**
@@ -58,7 +64,7 @@ export abstract class Reads<T> implements Iterable<[string, T]> {
    * copies the map once.
    */
   entries(): IterableIterator<[string, T]> {
-    return unpack(read(this.native, "map.entries"), this.values);
+    return unpack(read(this[NATIVE], "map.entries"), this[VALUES]);
   }
 
   [Symbol.iterator](): IterableIterator<[string, T]> {
@@ -70,7 +76,7 @@ export abstract class Reads<T> implements Iterable<[string, T]> {
    * O(keys), or O(log keys + results) for a map opened with `ordered`.
    */
   prefix(prefix: string): [string, T][] {
-    return [...unpack(read(this.native, "map.prefix", [prefix]), this.values)];
+    return [...unpack(read(this[NATIVE], "map.prefix", [prefix]), this[VALUES])];
   }
 
   /**
@@ -78,25 +84,25 @@ export abstract class Reads<T> implements Iterable<[string, T]> {
    * without a bound it is open there. As {@link prefix}.
    */
   range(from?: string, to?: string): [string, T][] {
-    return [...unpack(read(this.native, "map.range", [from, to]), this.values)];
+    return [...unpack(read(this[NATIVE], "map.range", [from, to]), this[VALUES])];
   }
 
   /** The revision of the last change that is shown; 0 for a map that nobody has written yet. */
   get revision(): bigint {
-    return read<[bigint, bigint]>(this.native, "map.position")[1];
+    return read<[bigint, bigint]>(this[NATIVE], "map.position")[1];
   }
 
   /** Which life of the map is shown; 0 for a map that does not exist at the engine. */
   get generation(): bigint {
-    return read<[bigint, bigint]>(this.native, "map.position")[0];
+    return read<[bigint, bigint]>(this[NATIVE], "map.position")[0];
   }
+}
 
-  /** @internal */
-  protected entryOf(entry: NativeEntry): Entry<T> | undefined {
-    if (entry === undefined) return undefined;
-    const [content, revision, shape, deadline] = entry;
-    return { value: this.values.decode(content), revision, shape, deadline };
-  }
+/** The entry that has crossed the border. */
+export function entryOf<T>(entry: NativeEntry, values: Values<T>): Entry<T> | undefined {
+  if (entry === undefined) return undefined;
+  const [content, revision, shape, deadline] = entry;
+  return { value: values.decode(content), revision, shape, deadline };
 }
 
 /**
@@ -109,5 +115,10 @@ export class Snapshot<T> extends Reads<T> {
   /** The value of `key`. */
   get(key: string): T | undefined {
     return this.entry(key)?.value;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return `Snapshot(${this[VALUES].named}, ${this.size} keys, revision ${this.revision})`;
   }
 }

@@ -28,16 +28,19 @@ export class Txn<T> {
   readonly #parts: unknown[][][] = [[], [], []];
   #branch = 1;
 
+  readonly #native: Handle;
+  readonly #values: Values<T>;
+
   /** @internal */
-  constructor(
-    private readonly native: Handle,
-    private readonly values: Values<T>,
-  ) {}
+  constructor(native: Handle, values: Values<T>) {
+    this.#native = native;
+    this.#values = values;
+  }
 
   /** Adds a condition. */
   when(key: string, condition: Condition<T>): this {
     const named = typeof condition === "string" ? { [condition]: true } : { ...condition };
-    if ("value" in named) named.value = this.values.encode(named.value as T) as T;
+    if ("value" in named) named.value = this.#values.encode(named.value as T) as T;
     this.#parts[0]?.push([key, named]);
     return this;
   }
@@ -50,7 +53,7 @@ export class Txn<T> {
 
   /** Sets a key, for `ttlMs` milliseconds or for ever. */
   set(key: string, value: T, options: { ttlMs?: number | undefined } = {}): this {
-    return this.#add("set", key, this.values.encode(value), options);
+    return this.#add("set", key, this.#values.encode(value), options);
   }
 
   /** Deletes a key. */
@@ -96,13 +99,13 @@ export class Txn<T> {
    * has one revision, and no reader sees half of it. *Cost*: one round trip.
    */
   async commit(options?: CallOptions): Promise<TxnDone> {
-    const done = await call<[bigint, boolean, boolean]>(this.native, "map.txn", this.#parts, options);
+    const done = await call<[bigint, boolean, boolean]>(this.#native, "map.txn", this.#parts, options);
     const [revision, matched, changed] = done;
     return { revision, matched, changed };
   }
 
   #edit(op: string): { edit(key: string, items: Iterable<T>): Txn<T> }["edit"] {
-    return (key, items) => this.#add(op, key, this.values.encodeAll(items));
+    return (key, items) => this.#add(op, key, this.#values.encodeAll(items));
   }
 
   #add(op: string, key: string, ...args: unknown[]): this {

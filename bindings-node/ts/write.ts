@@ -1,6 +1,7 @@
 // Writing to a map: each method is one atomic operation at the engine.
 
-import type { Content } from "./native.js";
+import { VALUES } from "./codec.js";
+import { type Content, NATIVE } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
 import { Reads } from "./snapshot.js";
 import { Txn } from "./txn.js";
@@ -90,7 +91,9 @@ export abstract class Writes<T> extends Reads<T> {
    * await leaders.set("shard-1", "me", { ifAbsent: true, ttlMs: 30_000 }); // or a PonosError: conflict
    */
   async set(key: string, value: T, options?: SetOptions<T>): Promise<Written<T>> {
-    return this.#written(await this.run("map.set", [key, this.values.encode(value)], this.#encoded(options)));
+    return this.#written(
+      await call(this[NATIVE], "map.set", [key, this[VALUES].encode(value)], this.#encoded(options)),
+    );
   }
 
   /**
@@ -99,7 +102,7 @@ export abstract class Writes<T> extends Reads<T> {
    * *Errors*: `conflict` if a condition does not hold: nothing has changed then.
    */
   async delete(key: string, options?: Conditions<T>): Promise<Written<T>> {
-    return this.#written(await this.run("map.delete", [key], this.#encoded(options)));
+    return this.#written(await call(this[NATIVE], "map.delete", [key], this.#encoded(options)));
   }
 
   /**
@@ -120,7 +123,7 @@ export abstract class Writes<T> extends Reads<T> {
   incr(key: string, by?: number, options?: IncrOptions<number>): Promise<Counted<number>>;
   incr(key: string, by: bigint, options?: IncrOptions<bigint>): Promise<Counted<bigint>>;
   async incr(key: string, by: Sum = 1, options?: IncrOptions<Sum>): Promise<Counted<Sum>> {
-    return counted(await this.run("map.incr", [key, by], options));
+    return counted(await call(this[NATIVE], "map.incr", [key, by], options));
   }
 
   /**
@@ -130,7 +133,7 @@ export abstract class Writes<T> extends Reads<T> {
    * or the value is no number.
    */
   async incrFloat(key: string, by: number, options?: IncrOptions<number>): Promise<Counted<number>> {
-    return counted(await this.run("map.incr_float", [key, by], options));
+    return counted(await call(this[NATIVE], "map.incr_float", [key, by], options));
   }
 
   /**
@@ -169,17 +172,17 @@ export abstract class Writes<T> extends Reads<T> {
    * Watchers get no event: the value is the same.
    */
   async touch(key: string, ttlMs: number | null, options?: CallOptions): Promise<Changed> {
-    return changed(await this.run("map.touch", [key, ttlMs], options));
+    return changed(await call(this[NATIVE], "map.touch", [key, ttlMs], options));
   }
 
   /** Removes every key, in one revision. */
   async clear(options?: CallOptions): Promise<Changed> {
-    return changed(await this.run("map.clear", [], options));
+    return changed(await call(this[NATIVE], "map.clear", [], options));
   }
 
   /** Removes the map with its history and codec; its next write starts a new generation. It stays usable. */
   async destroy(options?: CallOptions): Promise<Changed> {
-    return changed(await this.run("map.destroy", [], options));
+    return changed(await call(this[NATIVE], "map.destroy", [], options));
   }
 
   /**
@@ -191,30 +194,25 @@ export abstract class Writes<T> extends Reads<T> {
    *   .commit();
    */
   txn(): Txn<T> {
-    return new Txn(this.native, this.values);
-  }
-
-  /** @internal */
-  protected run<A>(op: string, args: unknown[], options?: CallOptions): A | Promise<A> {
-    return call(this.native, op, args, options);
+    return new Txn(this[NATIVE], this[VALUES]);
   }
 
   #edit(op: string): Edit<T>["edit"] {
     return async (key, items, options) => {
-      const args = [key, this.values.encodeAll(items)];
-      const [revision, changed, size] = await this.run<Done<number>>(op, args, options);
+      const args = [key, this[VALUES].encodeAll(items)];
+      const [revision, changed, size] = await call<Done<number>>(this[NATIVE], op, args, options);
       return { revision, changed, size };
     };
   }
 
   #encoded(options: Conditions<T> | undefined): CallOptions | undefined {
     if (!options || !("ifValue" in options)) return options;
-    return { ...options, ifValue: this.values.encode(options.ifValue as T) } as CallOptions;
+    return { ...options, ifValue: this[VALUES].encode(options.ifValue as T) } as CallOptions;
   }
 
   #written([revision, changed, previous]: Done): Written<T> {
     if (previous === undefined) return { revision, changed, previous };
-    const { values } = this;
+    const values = this[VALUES];
     return {
       revision,
       changed,

@@ -33,7 +33,7 @@ struct Inner {
     settings: Settings,
     engine: Arc<dyn Engine>,
     maps: Mutex<HashMap<ObjectName, Opening>>,
-    gate: Gate,
+    gate: Arc<Gate>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -84,7 +84,7 @@ impl Ponos {
     /// A client of an engine that is not built in. `settings` says its limits; its URL is only printed.
     #[must_use]
     pub fn with_engine(settings: Settings, engine: Arc<dyn Engine>) -> Self {
-        let (maps, gate) = (Mutex::default(), Gate::default());
+        let (maps, gate) = (Mutex::default(), Arc::default());
         Self { inner: Arc::new(Inner { settings, engine, maps, gate }) }
     }
 
@@ -142,7 +142,8 @@ impl Ponos {
         let shared = cell
             .get_or_try_init(|| async {
                 let (timeout, max_value) = (inner.settings.timeout, inner.settings.max_value);
-                let opened = Shared::open(inner.engine.clone(), id, options.clone(), timeout, max_value);
+                let (engine, gate) = (inner.engine.clone(), inner.gate.clone());
+                let opened = Shared::open(engine, id, options.clone(), timeout, max_value, gate);
                 opened.await.map(Arc::new)
             })
             .await?;

@@ -163,3 +163,18 @@ async fn a_server_that_asks_for_a_certificate_gets_it() -> Result<()> {
     }
     Ok(())
 }
+
+/// Whoever mixes up the two ways of talking is told so: the server itself says nothing that a client understands.
+#[tokio::test]
+async fn a_url_that_mixes_up_tls_and_plain_is_told_so() {
+    let authority = Authority::new("mixed");
+    let Some((server, port)) = secured(&authority, "no") else { return };
+    let plain = refused(&format!("redis://localhost:{port}")).await;
+    assert_eq!(plain.kind(), ErrorKind::Unavailable, "{plain:?}");
+    assert!(plain.to_string().contains("rediss://"), "{plain:?}");
+    let ca = authority.path("ca.pem");
+    let secure = refused(&format!("rediss://localhost:{}?ca={ca}&connect_timeout=1s", server.port())).await;
+    assert_eq!(secure.kind(), ErrorKind::Timeout, "{secure:?}");
+    assert!(secure.to_string().contains("does the server speak it there?"), "{secure:?}");
+    assert!(!plain.maybe_applied() && !secure.maybe_applied());
+}

@@ -70,14 +70,15 @@ pub fn go(doc: &str) -> BTreeSet<String> {
 /// The public methods of the crate's classes, and those of traits, from its sources.
 #[must_use]
 pub fn rust(source: &str) -> BTreeSet<String> {
-    let classes = ["Ponos", "Map", "Snapshot", "TxnBuilder", "Watcher"];
+    let classes = ["Ponos", "Map", "Snapshot", "TxnBuilder", "TypedMap", "Watcher"];
     let mut names = BTreeSet::new();
     let (mut class, mut public) = (None, "");
     for line in source.lines() {
-        if let Some(head) = line.strip_prefix("impl ") {
+        if let Some(head) = line.strip_prefix("impl").and_then(without_parameters) {
             let of_a_trait = head.split_once(" for ");
             let head = of_a_trait.map_or(head, |(_, class)| class).trim_end_matches(" {");
-            class = classes.into_iter().find(|name| head == *name);
+            let head = head.split('<').next();
+            class = classes.into_iter().find(|name| head == Some(*name));
             // Of the traits only this one is how one calls an operation.
             public = match of_a_trait {
                 None => "    pub ",
@@ -99,6 +100,16 @@ pub fn rust(source: &str) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// What follows the parameters of an `impl`, if there are any: their bounds have brackets of their own.
+fn without_parameters(line: &str) -> Option<&str> {
+    let mut depth = 0;
+    let end = line.find(|c| {
+        depth += i32::from(c == '<') - i32::from(c == '>');
+        depth == 0
+    });
+    line[end?..].trim_start_matches('>').strip_prefix(' ')
 }
 
 #[cfg(test)]
@@ -137,7 +148,9 @@ mod tests {
         let doc = "func Open(ctx context.Context) error\nfunc (m *TypedMap[T]) Get(key string)\nfunc (e Entry) Items()\n";
         assert_eq!(go(doc), ["Open", "TypedMap.Get"].map(str::to_owned).into());
         let source = "impl Map {\n    pub async fn set(&self) {\n    }\n    fn own(&self) {}\n    pub(crate) fn inner() {}\n}\n\
-                      impl Drop for Watcher {\n    fn drop(&mut self) {}\n}\nimpl Other {\n    pub fn no() {}\n}\n";
-        assert_eq!(rust(source), ["Map::set", "Watcher::drop"].map(str::to_owned).into());
+                      impl Drop for Watcher {\n    fn drop(&mut self) {}\n}\nimpl Other {\n    pub fn no() {}\n}\n\
+                      impl<V, C: Codec<V>> TypedMap<V, C> {\n    pub const fn map(&self) {}\n}\n\
+                      impl<V> fmt::Debug for TypedMap<V, C> {\n    fn fmt(&self) {}\n}\n";
+        assert_eq!(rust(source), ["Map::set", "TypedMap::map", "Watcher::drop"].map(str::to_owned).into());
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(super) follower: Arc<Follower>,
     pub(super) tasks: Tasks,
     gate: Gate,
+    /// The client's: once it is closed, its maps cannot be opened again either.
+    client: Arc<Gate>,
     seq: AtomicU64,
 }
 
@@ -46,6 +48,7 @@ impl Shared {
         options: MapOptions,
         timeout: Duration,
         max_value: usize,
+        client: Arc<Gate>,
     ) -> Result<Self> {
         let deadline = time::now() + timeout;
         let tasks = Tasks::new().ok_or_else(|| Error::invalid("ponos runs inside a tokio runtime"))?;
@@ -63,7 +66,7 @@ impl Shared {
         let task = Task { id, engine: engine_, link: link_, follower: follower_, janitor: 0 };
         tasks.spawn(task.run());
         let (gate, seq) = (Gate::default(), AtomicU64::new(0));
-        Ok(Self { name, options, timeout, max_value, engine, link, follower, tasks, gate, seq })
+        Ok(Self { name, options, timeout, max_value, engine, link, follower, tasks, gate, client, seq })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -94,7 +97,11 @@ impl Shared {
     }
 
     pub(super) fn closed(&self) -> Error {
-        Error::closed("the map is closed; open it again with client.map()")
+        Error::closed(if self.client.is_closed() {
+            "the client is closed; open a new one"
+        } else {
+            "the map is closed; open it again with client.map()"
+        })
     }
 
     /// Has a write decided by the engine, once, and waits until the local copy shows it.

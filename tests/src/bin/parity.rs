@@ -36,8 +36,9 @@ fn names(language: Language, root: &Path) -> Result<BTreeSet<String>, String> {
     let lines = |text: String| text.lines().map(str::to_owned).collect();
     match language {
         Language::Rust => {
-            let files = ["client.rs", "map/read.rs", "map/snapshot.rs", "map/watch.rs", "map/write.rs"];
-            let texts = files.map(|file| std::fs::read_to_string(root.join("core/src").join(file)));
+            let files = ["client", "map/read", "map/snapshot", "map/typed", "map/watch", "map/write"];
+            let texts =
+                files.map(|file| std::fs::read_to_string(root.join("core/src").join(format!("{file}.rs"))));
             let texts =
                 texts.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
             Ok(parity::rust(&texts.concat()))

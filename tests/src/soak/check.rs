@@ -13,11 +13,14 @@ pub fn violations(history: &History) -> Vec<String> {
     let mut found = Vec::new();
     revisions(history, &mut found);
     tokens(history, &mut found);
-    counters(history, &mut found);
-    replacements(history, &mut found);
-    lists(history, &mut found);
+    // A clear that nobody was told of and nobody saw would explain anything.
+    if let Some(clears) = clears(history) {
+        counters(history, &clears, &mut found);
+        replacements(history, &clears, &mut found);
+        lists(history, &clears, &mut found);
+    }
     for account in &history.accounts {
-        order(account, history.ending.revision, &mut found);
+        order(account, history, &mut found);
         copy(account, history, &mut found);
     }
     agreement(&history.accounts, &mut found);
@@ -38,6 +41,22 @@ fn revisions(history: &History, found: &mut Vec<String>) {
     }
 }
 
+/// The revisions that removed every key, as far as somebody was told of them or saw them; `None` if there may be others.
+fn clears(history: &History) -> Option<BTreeSet<u64>> {
+    let calls = || history.calls.iter().filter(|call| call.act == Act::Clear).map(|call| call.outcome);
+    let mut clears: BTreeSet<u64> = calls().filter_map(Outcome::revision).collect();
+    let unsure = calls().filter(|outcome| *outcome == Outcome::Unsure).count();
+    let told = clears.len();
+    let sights = || history.accounts.iter().map(|account| &account.sights);
+    clears.extend(sights().flatten().filter_map(|sight| match sight {
+        Sight::Clear { revision } => Some(*revision),
+        _ => None,
+    }));
+    let seen_all = |sights: &Vec<Sight>| !sights.iter().any(|sight| matches!(sight, Sight::Resync { .. }));
+    let known = clears.len() - told == unsure || sights().any(seen_all);
+    known.then_some(clears)
+}
+
 /// What watchers saw of each write fits what its caller was told.
 fn tokens(history: &History, found: &mut Vec<String>) {
     let mut seen: HashMap<&str, BTreeSet<u64>> = HashMap::new();
@@ -47,7 +66,7 @@ fn tokens(history: &History, found: &mut Vec<String>) {
         }
     }
     for Call { token, act, outcome, .. } in &history.calls {
-        if matches!(act, Act::Incr(_) | Act::Delete) {
+        if matches!(act, Act::Incr(_) | Act::Delete | Act::Touch | Act::Clear) {
             continue;
         }
         let at = seen.remove(token.as_str()).unwrap_or_default();
@@ -76,12 +95,13 @@ fn changes(account: &Account) -> impl Iterator<Item = (u64, &str)> {
         Sight::Change { revision, value, .. } if *revision != difference => {
             Some((*revision, value.as_deref()?))
         }
-        Sight::Change { .. } => None,
+        Sight::Change { .. } | Sight::Clear { .. } => None,
     })
 }
 
-/// Counters have all that was acknowledged, nothing that was refused, and of the rest no more than there was.
-fn counters(history: &History, found: &mut Vec<String>) {
+/// Since the last clear, counters have all that was acknowledged, nothing that was refused, and of the rest no more than there was.
+fn counters(history: &History, clears: &BTreeSet<u64>, found: &mut Vec<String>) {
+    let emptied = clears.last().copied().unwrap_or(0);
     let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     let mut results: BTreeMap<&str, Vec<(u64, i64, i64)>> = BTreeMap::new();
     for call in &history.calls {
@@ -89,7 +109,9 @@ fn counters(history: &History, found: &mut Vec<String>) {
         let (least, most) = sums.entry(&call.key).or_default();
         match call.outcome {
             Outcome::Done { revision, result, .. } => {
-                (*least, *most) = (*least + by, *most + by);
+                if revision > emptied {
+                    (*least, *most) = (*least + by, *most + by);
+                }
                 results.entry(&call.key).or_default().push((revision, result, by));
             }
             Outcome::Unsure => *most += by,
@@ -105,7 +127,9 @@ fn counters(history: &History, found: &mut Vec<String>) {
     for (key, mut results) in results {
         results.sort_unstable();
         for pair in results.windows(2) {
-            let ((_, before, _), (revision, after, by)) = (pair[0], pair[1]);
+            let ((at, before, _), (revision, after, by)) = (pair[0], pair[1]);
+            let emptied = clears.range(at..revision).next().is_some();
+            let before = if emptied { 0 } else { before };
             if after < before + by {
                 found.push(format!("the counter {key} went from {before} to {after} at {revision} by {by}"));
             }
@@ -114,7 +138,7 @@ fn counters(history: &History, found: &mut Vec<String>) {
 }
 
 /// A write that was made for one revision of its key found that one: nobody wrote between.
-fn replacements(history: &History, found: &mut Vec<String>) {
+fn replacements(history: &History, clears: &BTreeSet<u64>, found: &mut Vec<String>) {
     let mut writes: HashMap<&str, BTreeSet<u64>> = HashMap::new();
     for call in &history.calls {
         if let Outcome::Done { revision, changed: true, .. } = call.outcome {
@@ -123,7 +147,10 @@ fn replacements(history: &History, found: &mut Vec<String>) {
     }
     for call in &history.calls {
         let (Act::Replace(at), Outcome::Done { revision, .. }) = (call.act, call.outcome) else { continue };
-        let between = writes.get(call.key.as_str()).and_then(|writes| writes.range(at + 1..).next());
+        // Absent means since the last clear.
+        let since = if at == 0 { clears.range(..revision).next_back().copied().unwrap_or(0) } else { at };
+        let touching = [writes.get(call.key.as_str()), Some(clears)].into_iter().flatten();
+        let between = touching.filter_map(|writes| writes.range(since + 1..).next()).min();
         if between.is_none_or(|first| *first != revision) {
             let (token, key) = (&call.token, &call.key);
             found.push(format!("{token} replaced {key} of {at} at {revision}, but {between:?} was between"));
@@ -131,8 +158,8 @@ fn replacements(history: &History, found: &mut Vec<String>) {
     }
 }
 
-/// Lists hold what was acknowledged once and where the answer said, the unsure at most once, the refused never.
-fn lists(history: &History, found: &mut Vec<String>) {
+/// Since the last clear, lists hold what was acknowledged once and where the answer said, the unsure at most once, the refused never.
+fn lists(history: &History, clears: &BTreeSet<u64>, found: &mut Vec<String>) {
     let mut places: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for (key, items) in &history.ending.values {
         for (place, item) in items.iter().enumerate() {
@@ -145,6 +172,9 @@ fn lists(history: &History, found: &mut Vec<String>) {
     for call in history.calls.iter().filter(|call| call.act == Act::Append) {
         let at = places.get(&(call.key.as_str(), call.token.as_str())).map_or(&[][..], Vec::as_slice);
         let fits = match call.outcome {
+            Outcome::Done { revision, .. } if clears.last().is_some_and(|clear| revision < *clear) => {
+                at.is_empty()
+            }
             Outcome::Done { result, .. } => {
                 at.len() == 1
                     && at.iter().all(|place| {
@@ -162,33 +192,41 @@ fn lists(history: &History, found: &mut Vec<String>) {
     }
 }
 
-/// Every revision was seen, each once and in order, unless a resync or the merging says otherwise.
-fn order(account: &Account, end: u64, found: &mut Vec<String>) {
+/// Every revision was seen, each once and in order, unless a resync, the merging or a touch says otherwise: of a touch
+/// watchers hear nothing.
+fn order(account: &Account, history: &History, found: &mut Vec<String>) {
+    let touches = || history.calls.iter().filter(|call| call.act == Act::Touch).map(|call| call.outcome);
+    let silent: BTreeSet<u64> = touches().filter_map(Outcome::revision).collect();
+    let mut unsure = touches().filter(|outcome| *outcome == Outcome::Unsure).count();
     let (mut last, mut keys) = (0, BTreeSet::new());
     for sight in &account.sights {
-        match sight {
+        let revision = sight.revision();
+        let change = match sight {
             Sight::Resync { to, lost } => {
                 if *lost || *to < last {
                     found.push(format!("{} was told of a loss that was none: {last} to {to}", account.name));
                 }
                 (last, keys) = (*to, BTreeSet::new());
+                continue;
             }
-            Sight::Change { revision, key, value, .. } => {
-                let follows =
-                    *revision == last || *revision == last + 1 || account.merges && *revision > last;
-                if !follows {
-                    found.push(format!("{} saw revision {revision} after {last}", account.name));
-                }
-                if *revision != last {
-                    keys.clear();
-                }
-                last = *revision;
-                if !keys.insert((key, value)) && !account.merges {
-                    found.push(format!("{} saw {key} of revision {revision} twice", account.name));
-                }
-            }
+            Sight::Change { key, value, .. } => Some((key, value)),
+            Sight::Clear { .. } => None,
+        };
+        let skipped =
+            if account.merges { 0 } else { (last + 1..revision).filter(|at| !silent.contains(at)).count() };
+        if revision < last || skipped > unsure {
+            found.push(format!("{} saw revision {revision} after {last}", account.name));
+        }
+        unsure = unsure.saturating_sub(skipped);
+        if revision != last {
+            keys.clear();
+        }
+        last = revision;
+        if !keys.insert(change) && !account.merges {
+            found.push(format!("{} saw {change:?} of revision {revision} twice", account.name));
         }
     }
+    let end = history.ending.revision;
     if last != end {
         found.push(format!("{} ended at {last}, not at {end}", account.name));
     }
@@ -198,6 +236,9 @@ fn order(account: &Account, end: u64, found: &mut Vec<String>) {
 fn copy(account: &Account, history: &History, found: &mut Vec<String>) {
     let mut copy: BTreeMap<&str, &str> = BTreeMap::new();
     for sight in &account.sights {
+        if let Sight::Clear { .. } = sight {
+            copy.clear();
+        }
         let Sight::Change { revision, key, value, old } = sight else { continue };
         let before = match value {
             Some(value) => copy.insert(key, value),
@@ -230,7 +271,7 @@ fn agreement(accounts: &[Account], found: &mut Vec<String>) {
                 Sight::Change { revision, key, value, .. } if *revision != difference => {
                     last_of.insert((*revision, key), value);
                 }
-                Sight::Change { .. } => {}
+                Sight::Change { .. } | Sight::Clear { .. } => {}
             }
         }
         for (place, value) in last_of {

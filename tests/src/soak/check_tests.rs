@@ -107,7 +107,7 @@ fn a_watcher_that_misses_repeats_or_swaps_is_found() {
     let late = broken(|history| drop(history.accounts[1].sights.pop()));
     assert!(late.contains("right ended at 4, not at 5"), "{late}");
     let twice = broken(|history| history.accounts[0].sights.insert(1, change(1, "k", "w1", Some("w1"))));
-    assert!(twice.contains("left saw k of revision 1 twice"), "{twice}");
+    assert!(twice.contains("left saw Some((\"k\", Some(\"w1\"))) of revision 1 twice"), "{twice}");
     let swapped = broken(|history| history.accounts[0].sights.swap(0, 1));
     assert!(swapped.contains("left saw revision 1 after 2"), "{swapped}");
 }
@@ -149,4 +149,66 @@ fn a_watcher_that_merges_may_skip_but_not_go_back() {
     };
     assert_eq!(skipping(false), "");
     assert!(skipping(true).contains("right saw revision 2 after 3"));
+}
+
+/// What is there, is touched, cleared and begun anew.
+fn cleared() -> History {
+    let calls = vec![
+        call("w1", "c", Act::Replace(0), done(1, 0)),
+        call("w2", "l", Act::Append, done(2, 1)),
+        call("w3", "n", Act::Incr(2), done(3, 2)),
+        call("w4", "n", Act::Touch, done(4, 0)),
+        call("w5", "", Act::Clear, done(5, 0)),
+        call("w6", "c", Act::Replace(0), done(6, 0)),
+        call("w7", "l", Act::Append, done(7, 1)),
+        call("w8", "n", Act::Incr(1), done(8, 1)),
+    ];
+    let sights = vec![
+        change(1, "c", "w1", None),
+        change(2, "l", "w2", None),
+        change(3, "n", "2", None),
+        Sight::Clear { revision: 5 },
+        change(6, "c", "w6", None),
+        change(7, "l", "w7", None),
+        change(8, "n", "1", None),
+    ];
+    let values = [("c", "w6"), ("l", "w7"), ("n", "1")];
+    let values = values.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
+    let accounts = vec![Account { name: "left".to_owned(), merges: false, sights }];
+    History { calls, accounts, ending: Ending { revision: 8, values } }
+}
+
+fn amiss(how: impl FnOnce(&mut History)) -> String {
+    let mut history = cleared();
+    how(&mut history);
+    violations(&history).join("\n")
+}
+
+#[test]
+fn a_clear_ends_what_was_and_a_touch_is_silent() {
+    assert_eq!(amiss(|_| {}), "");
+    assert_eq!(amiss(|history| history.calls[3].outcome = Outcome::Unsure), "");
+    assert_eq!(amiss(|history| history.calls[4].outcome = Outcome::Unsure), "");
+    let gap = amiss(|history| history.calls[3].outcome = Outcome::Refused);
+    assert!(gap.contains("left saw revision 5 after 3"), "{gap}");
+    let spent = amiss(|history| {
+        history.calls[3].outcome = Outcome::Unsure;
+        history.accounts[0].sights.remove(5);
+    });
+    assert!(spent.contains("left saw revision 8 after 6"), "{spent}");
+}
+
+#[test]
+fn what_survives_a_clear_or_is_lost_after_it_is_found() {
+    assert!(amiss(|history| end(history, "l", &["w2", "w7"])).contains("w2 in the list l"));
+    assert!(
+        amiss(|history| end(history, "n", &["3"])).contains("the counter n is 3, and must be from 1 to 1")
+    );
+    assert!(amiss(|history| history.calls[7].outcome = done(8, 0)).contains("went from 0 to 0"));
+    assert!(amiss(|history| history.calls[5].act = Act::Replace(1)).contains("Some(5) was between"));
+    let unseen = amiss(|history| drop(history.accounts[0].sights.remove(3)));
+    assert!(
+        unseen.contains("left saw revision 6 after 3") && unseen.contains("c was Some(\"w1\")"),
+        "{unseen}"
+    );
 }

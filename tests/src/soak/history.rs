@@ -15,6 +15,10 @@ pub enum Act {
     Append,
     /// Write its token if the key is still at this revision; 0 means absent.
     Replace(u64),
+    /// Give the key, if it is there, a new time to live.
+    Touch,
+    /// Remove every key.
+    Clear,
     /// In one transaction, write its token to the key and to the key's twin.
     Pair,
 }
@@ -64,6 +68,11 @@ pub enum Sight {
         /// Its value before, likewise.
         old: Option<String>,
     },
+    /// Every key is gone.
+    Clear {
+        /// Which revision did it.
+        revision: u64,
+    },
     /// One by one could not be had; the changes at the same revision are the difference.
     Resync {
         /// Where the watcher is now.
@@ -104,12 +113,25 @@ pub struct History {
     pub ending: Ending,
 }
 
+impl Outcome {
+    /// The revision of what surely changed something.
+    #[must_use]
+    pub const fn revision(self) -> Option<u64> {
+        match self {
+            Self::Done { revision, changed: true, .. } => Some(revision),
+            Self::Done { .. } | Self::Unsure | Self::Refused => None,
+        }
+    }
+}
+
 impl Sight {
     /// The revision it belongs to.
     #[must_use]
     pub const fn revision(&self) -> u64 {
         match self {
-            Self::Change { revision, .. } | Self::Resync { to: revision, .. } => *revision,
+            Self::Change { revision, .. } | Self::Clear { revision } | Self::Resync { to: revision, .. } => {
+                *revision
+            }
         }
     }
 }

@@ -53,15 +53,15 @@ impl Witness {
 fn sight(event: Event) -> Option<Sight> {
     let revision = event.revision();
     Some(match event {
-        Event::Set { key, value, shape, old, .. } => {
-            let old = old.map(|old| last(&old, shape));
+        Event::Set { key, value, shape, old, old_shape, .. } => {
+            let old = old.map(|old| last(&old, old_shape));
             Sight::Change { revision, key: key.to_string(), value: Some(last(&value, shape)), old }
         }
-        // What is removed here is plain: lists and counters stay.
-        Event::Delete { key, old, .. } | Event::Expire { key, old, .. } => {
-            let old = old.map(|old| last(&old, Shape::Plain));
+        Event::Delete { key, old, old_shape, .. } | Event::Expire { key, old, old_shape, .. } => {
+            let old = old.map(|old| last(&old, old_shape));
             Sight::Change { revision, key: key.to_string(), value: None, old }
         }
+        Event::Clear { .. } => Sight::Clear { revision },
         Event::Resynced { reason, to, .. } => {
             Sight::Resync { to: to.revision, lost: reason != Reason::Trimmed }
         }

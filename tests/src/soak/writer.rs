@@ -12,6 +12,9 @@ use super::history::{Act, Call, Outcome};
 /// How many keys have a time to live.
 pub const TEMPORARY: u64 = 10;
 
+/// Of how many writes one empties the map.
+const CLEARS: u64 = 2_000;
+
 /// What all writers of a run share.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -74,7 +77,10 @@ impl Writer {
     }
 
     fn choose(&mut self) -> (String, Act) {
-        let kind = self.dice.below(10);
+        if self.dice.below(CLEARS) == 0 {
+            return (String::new(), Act::Clear);
+        }
+        let kind = self.dice.below(11);
         let turn = self.calls.len() / 100 % 20;
         match kind {
             0 | 1 => (format!("k{}", self.dice.below(50)), Act::Set),
@@ -82,6 +88,7 @@ impl Writer {
             3 => (format!("t{}", self.dice.below(TEMPORARY)), Act::Set),
             4 | 5 => (format!("n{}", self.dice.below(5)), Act::Incr(self.dice.below(3) as i64 + 1)),
             6 => (format!("l{turn}"), Act::Append),
+            10 => (format!("t{}", self.dice.below(TEMPORARY)), Act::Touch),
             7 => (format!("a{}", self.dice.below(5)), Act::Pair),
             _ => {
                 let key = format!("c{}", self.dice.below(5));
@@ -126,9 +133,11 @@ impl Writer {
 async fn perform(map: &Map, key: &str, act: Act, token: &str) -> Result<(u64, bool, i64)> {
     let value = token.to_owned();
     let plain = |written: ponos::map::Written| (written.revision, written.changed, 0);
+    let ttl = Duration::from_millis(50 + 10 * (token.len() as u64 % 30));
     match act {
+        Act::Touch => map.touch(key, Some(ttl)).await.map(plain),
+        Act::Clear => map.clear().await.map(plain),
         Act::Set if key.starts_with('t') => {
-            let ttl = Duration::from_millis(50 + 10 * (token.len() as u64 % 30));
             map.set_with(key, value, SetOptions::default().ttl(ttl)).await.map(plain)
         }
         Act::Set => map.set(key, value).await.map(plain),

@@ -83,8 +83,13 @@ impl Link {
             soon: Soon::default(),
         });
         let deadline = time::now() + url.connect_timeout;
+        let what = match &link.tls {
+            None => "connecting",
+            // A server without TLS waits for the end of a command that never comes.
+            Some(_) => "connecting with TLS (does the server speak it there?)",
+        };
         for role in [Role::Commands, Role::Pushes] {
-            let connected = time::within(deadline, "connecting", link.connect()).await;
+            let connected = time::within(deadline, what, link.connect()).await;
             let connection = connected.map_err(|error| error.with_maybe_applied(false))?;
             link.state(role).send_replace(State::Up(connection));
             link.tasks.spawn(Self::supervise(link.clone(), role));
@@ -193,7 +198,7 @@ impl Link {
         match time::within(time::now() + GRACE, "connecting", settled).await {
             Ok(State::Up(connection)) => Ok(connection),
             Ok(State::Down(why)) => Err(Error::unavailable(format!("out of reach: {why}"))),
-            Ok(State::Closed) => Err(Error::closed("the client is closed")),
+            Ok(State::Closed) => Err(Error::closed("the client is closed; open a new one")),
             Ok(State::Lost) | Err(_) => Err(self.not_yet()),
         }
     }
@@ -215,7 +220,7 @@ impl Link {
                 () = &mut task => greeting.await, // it has been told why
             }
         };
-        greeted.map_err(greeted_badly)?;
+        greeted.map_err(|error| greeted_badly(error, self.tls.is_none()))?;
         self.tasks.spawn(task);
         Ok(mux)
     }
@@ -345,9 +350,17 @@ impl Link {
 
 /// What a failure means before a connection has done anything. What the server itself refuses is the url's fault:
 /// a password for a server that has none, or the number of a database that is not there.
-fn greeted_badly(error: Error) -> Error {
+fn greeted_badly(error: Error, plain: bool) -> Error {
     if error.kind() == Kind::Internal {
         return Error::invalid(format!("the server refuses this user or database: {}", error.message()));
+    }
+    if plain && error.maybe_applied() {
+        // A server with TLS hangs up on who comes without.
+        let hint = "if it speaks TLS there, write rediss://";
+        return Error::unavailable(format!(
+            "the server hung up on the greeting ({hint}): {}",
+            error.message()
+        ));
     }
     error.with_maybe_applied(false)
 }
