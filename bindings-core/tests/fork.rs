@@ -60,7 +60,7 @@ fn a_child_waits_for_no_lock_of_its_parents_threads() {
     story();
     let play = || {
         while !OVER.load(Ordering::SeqCst) {
-            story()
+            story();
         }
     };
     let busy: Vec<_> = (0..3).map(|_| std::thread::spawn(play)).collect();
