@@ -8,7 +8,7 @@ cargo fmt --all
 
 if [ -x .venv/bin/ruff ]; then
     sources=(tools)
-    for folder in bindings-python examples/python; do
+    for folder in bindings-python examples/python tests/parity tests/drivers; do
         if [ -d "$folder" ]; then sources+=("$folder"); fi
     done
     .venv/bin/ruff check --no-cache --fix "${sources[@]}"
@@ -20,7 +20,7 @@ fi
 if [ -d bindings-node/node_modules ]; then
     cd bindings-node
     if compgen -G 'biome.json*' >/dev/null; then
-        npx --no-install biome check --write .
+        npx --no-install biome check --write . ../tests/parity ../tests/drivers
     elif compgen -G 'eslint.config.*' >/dev/null; then
         npx --no-install eslint --fix .
     fi
@@ -29,6 +29,6 @@ else
     echo "fix: node skipped: there is no bindings-node, or tools/setup.sh did not run since"
 fi
 
-for folder in bindings-go examples/go; do
+for folder in bindings-go examples/go tests/drivers/go; do
     if [ -d "$folder" ]; then gofmt -w "$folder"; fi
 done

@@ -81,11 +81,12 @@ go_format() {
 }
 
 go_vet() {
-    cd bindings-go
-    go vet ./...
-    # The program of the scenarios is a module of its own, which takes the one beside it.
-    cd ../tests/drivers/go
-    go vet ./...
+    # The driver of the scenarios is a module of its own: in a workspace it finds the one of this tree.
+    export GOWORK=$PWD/target/verify/go.work
+    mkdir -p target/verify
+    rm -f "$GOWORK"
+    go work init ./bindings-go ./tests/drivers/go
+    go vet ./bindings-go/... ./tests/drivers/go/...
 }
 
 check_go() {

@@ -109,7 +109,7 @@ impl Args {
     /// Milliseconds, from a number of them.
     pub(crate) fn ttl(&mut self, name: &str) -> Result<Option<u64>> {
         let Some(ms) = self.float(name)? else { return Ok(None) };
-        if ms >= 0.0 {
+        if ms >= 1.0 {
             return Ok(Some(ms as u64));
         }
         Err(Error::invalid(format!("the time to live is {ms} ms and must be from 1 ms to 100 years")))

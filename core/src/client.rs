@@ -24,7 +24,7 @@ type ObjectName = (String, String);
 type Opening = Arc<OnceCell<Arc<Shared>>>;
 
 /// A client of one engine: cheap to clone, safe to share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ponos {
     inner: Arc<Inner>,
 }
@@ -36,9 +36,9 @@ struct Inner {
     gate: Arc<Gate>,
 }
 
-impl std::fmt::Debug for Inner {
+impl std::fmt::Debug for Ponos {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Ponos({})", self.settings.engine)
+        write!(out, "Ponos({})", self.inner.settings.engine)
     }
 }
 

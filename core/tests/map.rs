@@ -206,3 +206,15 @@ async fn a_typed_map_knows_its_codec_and_its_type() -> ponos::Result<()> {
     }
     Ok(())
 }
+
+/// What is printed tells what it is, and neither all it holds nor a password.
+#[tokio::test]
+async fn things_print_what_they_are() -> ponos::Result<()> {
+    let client = Ponos::open("memory://printed").await?;
+    let map = client.map("m").await?;
+    map.set("k", "v").await?;
+    assert_eq!(format!("{client:?}"), "Ponos(memory://printed)");
+    assert_eq!(format!("{map:?}"), r#"Map("m", 1 keys, Live)"#);
+    assert_eq!(format!("{:?}", map.snapshot()), "Snapshot(1 keys, revision 1)");
+    Ok(())
+}

@@ -31,7 +31,9 @@ function had(object, said) {
   const members = new Set(Object.keys(object).filter((name) => said.has(name)));
   for (let at = Object.getPrototypeOf(object); at !== Object.prototype; at = Object.getPrototypeOf(at)) {
     for (const name of Reflect.ownKeys(at)) {
-      const known = ["asyncDispose", "asyncIterator", "dispose", "iterator"].find((key) => Symbol[key] === name);
+      const known = ["asyncDispose", "asyncIterator", "dispose", "iterator"].find(
+        (key) => Symbol[key] === name,
+      );
       if (known) members.add(`Symbol.${known}`);
       else if (typeof name === "string" && name !== "constructor") members.add(name);
     }
@@ -42,8 +44,8 @@ function had(object, said) {
 const classes = declared(dirname(fileURLToPath(import.meta.resolve("@ponos/ponos"))));
 const client = await ponos.open("memory://names");
 const map = await client.map("m", { codec: ponos.json() });
-for (const name of Object.keys(ponos)) {
-  if (typeof ponos[name] === "function" && !/^class /.test(String(ponos[name]))) console.log(name);
+for (const [name, member] of Object.entries(ponos)) {
+  if (typeof member === "function" && !/^class /.test(String(member))) console.log(name);
 }
 for (const object of [client, map, map.snapshot(), map.txn(), map.watch()]) {
   const name = object.constructor.name;

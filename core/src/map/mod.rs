@@ -38,7 +38,13 @@ pub(crate) use shared::Shared;
 use std::sync::Arc;
 
 /// A handle to a replicated map: cheap to clone, safe to share. See the [module](self) for what it promises.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Map {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Map {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Map({:?}, {} keys, {:?})", self.name(), self.len(), self.status())
+    }
 }

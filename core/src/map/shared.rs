@@ -34,12 +34,6 @@ pub(crate) struct Shared {
     seq: AtomicU64,
 }
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Map({:?}, {:?})", self.name, self.follower)
-    }
-}
-
 impl Shared {
     /// Subscribes, loads the map and starts its task.
     pub(crate) async fn open(

@@ -20,10 +20,16 @@ pub(super) struct View {
 /// A map as it was at one revision: taken in O(1), never changes, and keeps what it shows in memory.
 ///
 /// Keys that had expired when it was taken are not shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Snapshot {
     pub(super) view: Arc<View>,
     pub(super) now: u64,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Snapshot({} keys, revision {})", self.len(), self.position().revision)
+    }
 }
 
 impl Snapshot {

@@ -94,28 +94,50 @@ const edit = async ({ map, codec }, { key, items }, method) => {
   return { revision: done.revision, changed: done.changed, len: done.size };
 };
 
-const written = ({ revision, changed, previous }, codec) => ({ revision, changed, previous: shown(previous, codec) });
+const written = ({ revision, changed, previous }, codec) => ({
+  revision,
+  changed,
+  previous: shown(previous, codec),
+});
 const bounds = ({ min, max }, of) => ({
   ...(min === undefined ? {} : { min: of(min) }),
   ...(max === undefined ? {} : { max: of(max) }),
 });
 
 const reads = {
-  "map.get": ({ map, codec }, { key }) => ({ value: map.itemsOf(key)?.map((item) => shown(item, codec)) ?? shown(map.get(key), codec) }),
+  "map.get": ({ map, codec }, { key }) => ({
+    value: map.itemsOf(key)?.map((item) => shown(item, codec)) ?? shown(map.get(key), codec),
+  }),
   "map.entry": ({ map, codec }, { key }) => {
     const found = map.entry(key);
     if (found === undefined) return { entry: null };
     const { revision, shape, deadline } = found;
     return { entry: { value: entry(found, codec), revision, shape, expires: deadline !== undefined } };
   },
-  "map.items_of": ({ map, codec }, { key }) => ({ items: map.itemsOf(key)?.map((item) => shown(item, codec)) ?? null }),
+  "map.items_of": ({ map, codec }, { key }) => ({
+    items: map.itemsOf(key)?.map((item) => shown(item, codec)) ?? null,
+  }),
   "map.contains": ({ map }, { key }) => ({ value: map.has(key) }),
   "map.len": ({ map }) => ({ value: map.size }),
   "map.keys": ({ map }) => ({ keys: sorted(map.keys().map((key) => [key])).map(([key]) => key) }),
-  "map.prefix": ({ map, codec }, { prefix }) => pairs(map, map.prefix(prefix).map(([key]) => key), codec),
+  "map.prefix": ({ map, codec }, { prefix }) =>
+    pairs(
+      map,
+      map.prefix(prefix).map(([key]) => key),
+      codec,
+    ),
   "map.range": ({ map, codec }, { from, to }) =>
-    pairs(map, map.range(from ?? undefined, to ?? undefined).map(([key]) => key), codec),
-  "map.entries": ({ map, codec }) => pairs(map, sorted([...map.entries()]).map(([key]) => key), codec),
+    pairs(
+      map,
+      map.range(from ?? undefined, to ?? undefined).map(([key]) => key),
+      codec,
+    ),
+  "map.entries": ({ map, codec }) =>
+    pairs(
+      map,
+      sorted([...map.entries()]).map(([key]) => key),
+      codec,
+    ),
   "map.revision": ({ map }) => ({ revision: map.revision }),
   "map.status": ({ map }) => ({ status: map.status.state }),
   "map.get_latest": async ({ map, codec }, { key }) => {
@@ -131,7 +153,8 @@ const reads = {
 const writes = {
   "map.set": async ({ map, codec }, args) =>
     written(await map.set(args.key, given(args.value, codec), options(args, codec)), codec),
-  "map.delete": async ({ map, codec }, args) => written(await map.delete(args.key, options(args, codec)), codec),
+  "map.delete": async ({ map, codec }, args) =>
+    written(await map.delete(args.key, options(args, codec)), codec),
   "map.touch": async ({ map }, { key, ttl_ms: ttlMs }) => map.touch(key, ttlMs ?? null),
   "map.clear": ({ map }) => map.clear(),
   "map.destroy": ({ map }) => map.destroy(),
@@ -160,7 +183,10 @@ const handles = {
   "map.close": async ({ map }) => [(await map.close()) ?? {}],
   "map.snapshot": ({ map, codec }) => {
     const snapshot = map.snapshot();
-    return [{ revision: snapshot.revision, len: snapshot.size }, { snapshot, codec }];
+    return [
+      { revision: snapshot.revision, len: snapshot.size },
+      { snapshot, codec },
+    ];
   },
   "map.watch": ({ map, codec }, { filter, prefix, keys, from }) => {
     const which = prefix === undefined ? keys?.map((key) => ({ key })) : { prefix };
@@ -181,7 +207,13 @@ async function next(on, { count = 1, within_ms: within = 10_000 }) {
     on.waiting ??= on.watcher.next();
     const got = await Promise.race([on.waiting, late]);
     if (got === "late") {
-      const failure = { kind: "timeout", operation: "watch.next", object: "", maybeApplied: false, causes: [] };
+      const failure = {
+        kind: "timeout",
+        operation: "watch.next",
+        object: "",
+        maybeApplied: false,
+        causes: [],
+      };
       throw Object.assign(new Error(`got only ${print(events)}`), failure);
     }
     on.waiting = undefined;
@@ -201,7 +233,12 @@ function eventOf(event, codec) {
 function failure(error) {
   const wrong = error instanceof TypeError || error instanceof RangeError ? "invalid" : "internal";
   const { kind = wrong, message, maybeApplied = false, operation = "" } = error;
-  return { kind: error instanceof PonosError ? error.kind : kind, message, maybe_applied: maybeApplied, operation };
+  return {
+    kind: error instanceof PonosError ? error.kind : kind,
+    message,
+    maybe_applied: maybeApplied,
+    operation,
+  };
 }
 
 async function answer({ do: op, on, args = {}, as }) {
