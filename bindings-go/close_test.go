@@ -127,7 +127,7 @@ func TestAForgottenClientLeavesItsConnections(t *testing.T) {
 func TestAnExitWithCallsInFlightIsNoCrash(t *testing.T) {
 	if os.Getenv("PONOS_TEST_EXIT") == "" {
 		executable := ok(os.Executable())
-		for range 10 {
+		for range 50 {
 			process := ok(os.StartProcess(executable, []string{executable, "-test.run=^TestAnExitWithCallsInFlightIsNoCrash$"},
 				&os.ProcAttr{Env: append(os.Environ(), "PONOS_TEST_EXIT=1"), Files: []*os.File{nil, nil, os.Stderr}}))
 			equal(t, ok(process.Wait()).ExitCode(), 7)

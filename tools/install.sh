@@ -3,6 +3,7 @@
 # tools/install.sh [python|node|go|all]. They are to need no others: pip and npm work offline here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/languages.sh
 
 root=$PWD
 packages=$root/target/packages
@@ -55,15 +56,7 @@ artefact() {
     esac
 }
 
-case ${1:-all} in
-python | node | go) languages=("$1") ;;
-all) languages=(python node go) ;;
-*)
-    echo "usage: tools/install.sh [python|node|go|all]" >&2
-    exit 2
-    ;;
-esac
-
+languages_of "$@"
 mkdir -p "$installed"
 for language in "${languages[@]}"; do
     rm -rf "${installed:?}/$language"

@@ -2,6 +2,7 @@
 # Builds what users install, into target/packages: tools/package.sh [python|node|go|all]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/languages.sh
 
 packages=$PWD/target/packages
 
@@ -30,15 +31,7 @@ package_go() {
     python3 tools/goproxy.py bindings-go "$packages/goproxy"
 }
 
-case ${1:-all} in
-python | node | go) languages=("$1") ;;
-all) languages=(python node go) ;;
-*)
-    echo "usage: tools/package.sh [python|node|go|all]" >&2
-    exit 2
-    ;;
-esac
-
+languages_of "$@"
 mkdir -p "$packages"
 for language in "${languages[@]}"; do
     if [ ! -d "bindings-$language" ]; then

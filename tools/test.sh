@@ -26,13 +26,14 @@ test_node() {
     node --test "${files[@]:?no tests named *.test.mjs}"
 }
 
+# test_go [FLAGS]: vets and tests the installed module.
 test_go() {
     local name
     name=$(awk '$1 == "module" { print $2 }' "$PONOS_ROOT/bindings-go/go.mod")
     cd "$PONOS_INSTALLED/go"
     export GOENV=$PWD/goenv
     go vet "$name/..."
-    go test -timeout 10m "$name/..."
+    go test -timeout 10m "$@" "$name/..."
 }
 
 # language NAME TESTS: packages, installs and tests one binding; TESTS is where its tests are, as a pattern.
@@ -75,6 +76,12 @@ stage "rust: tests" cargo test --workspace --no-fail-fast
 language python bindings-python/tests
 language node bindings-node/tests
 language go 'bindings-go/*_test.go'
+if [ "$stage_status" -eq 0 ]; then
+    stage "go: tests with the race detector" test_go -race
+else
+    skip "go: tests with the race detector" "they do not pass without it, or it is not installed"
+fi
 together scenarios
 together cross
+together parity
 tally

@@ -1,5 +1,5 @@
 // What the Node package costs, as JSON lines: local reads and writes at 64 in flight, on memory and on a server.
-import { json, open, text } from "@ponos/ponos";
+import { bytes, json, open, str } from "@ponos/ponos";
 
 const VALUE = Buffer.alloc(100, "v");
 const MS = 2_000;
@@ -37,7 +37,31 @@ async function gets(codec, value) {
   return ns;
 }
 
-say("get", { codec: "text" }, { ns_per_op: await gets(text, "v".repeat(100)) });
+async function events() {
+  const client = await open("memory://bench-events");
+  const board = await client.map("events", { codec: bytes, watchQueue: 1_000_000 });
+  const watcher = board.watch();
+  await watcher.next();
+  for (let round = 0; round < 200; round += 1) {
+    const txn = board.txn();
+    for (let number = 0; number < 1_000; number += 1) txn.set(`key-${number}`, VALUE);
+    await txn.commit();
+  }
+  const start = performance.now();
+  let [seen, read] = [0, 0];
+  for await (const batch of watcher.batches()) {
+    for (const event of batch) read += event.key.length + event.value.length;
+    seen += batch.length;
+    if (seen >= 200_000) break;
+  }
+  const rate = seen / ((performance.now() - start) / 1_000);
+  if (read < 200_000 * VALUE.length) throw new Error("events without values");
+  await client.close();
+  return rate;
+}
+
+say("get", { codec: "str" }, { ns_per_op: await gets(str, "v".repeat(100)) });
 say("get", { codec: "json" }, { ns_per_op: await gets(json(), [1, 2, 3]) });
+say("events", {}, { ops_per_s: await events() });
 say("set_memory", { callers: 64 }, { ops_per_s: await sets("memory://bench-set") });
 say("set", { callers: 64 }, { ops_per_s: await sets(process.argv[2]) });

@@ -47,9 +47,27 @@ async def gets(codec: object, value: object) -> float:
         return (time.perf_counter_ns() - start - empty) / times
 
 
+async def events() -> float:
+    count = 200_000
+    async with ponos.open("memory://bench-events") as client:
+        board = await client.map("events", watch_queue=count + 1)
+        with board.watch() as changes:
+            for number in range(count):
+                await board.set(f"key-{number % 1000}", VALUE)
+            batches, seen, read, begin = changes.batches(), 0, 0, time.perf_counter()
+            while seen < count:
+                batch = await anext(batches)
+                seen += len(batch)
+                read += sum(len(event.value) for event in batch if event.key)
+            rate = seen / (time.perf_counter() - begin)
+        assert read == count * len(VALUE), "events without values"
+        return rate
+
+
 async def main() -> None:
     say("get", "ns_per_op", await gets(ponos.raw, VALUE), codec="bytes")
     say("get", "ns_per_op", await gets(ponos.json, [1, 2, 3]), codec="json")
+    say("events", "ops_per_s", await events())
     say("set_memory", "ops_per_s", await sets("memory://bench-set"), callers=64)
     say("set", "ops_per_s", await sets(sys.argv[1]), callers=64)
 

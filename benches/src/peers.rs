@@ -85,30 +85,21 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The arguments of `write.lua` for one plain set, after the number of its keys.
+/// The arguments of `set.lua` for one set, after the number of its keys.
 fn one_set() -> impl Iterator<Item = String> {
-    let head = [
-        "2",
-        "ponos:{raw}:h",
-        "ponos:{raw}:log",
-        "ponos:{raw}:c",
-        "bytes",
-        "10000",
-        "67108864",
-        "1048576",
-        "1",
-    ];
-    let set = ["sAAAAAAAAAAAAAAAA".to_owned(), "key-__rand_int__".to_owned(), "v".repeat(100)];
-    head.into_iter().map(str::to_owned).chain(set)
+    let head =
+        ["2", "ponos:{raw}:h", "ponos:{raw}:log", "ponos:{raw}:c", "bytes", "10000", "67108864", "1048576"];
+    // The key, its change up to the value, and the rest: as long as the engine's own, whatever their bytes.
+    let (front, rest) = ("f".repeat(48), "v".repeat(109));
+    head.into_iter().map(str::to_owned).chain(["key-__rand_int__".to_owned(), front, rest])
 }
 
-/// Puts the parts of the write script together as the engine does.
+/// Puts the parts of the script for sets together as the engine does.
 fn write_script(root: &Path) -> PathBuf {
     let lua = root.join("core/src/engine/redis/lua");
     let part = |name: &str| std::fs::read_to_string(lua.join(name)).unwrap_or_default();
-    let ops = ["number.lua", "items.lua", "ops.lua"].map(part).join("\n");
-    let script = part("write.lua").replace("--OPS", &ops);
-    let path = root.join("target/bench-write.lua");
+    let script = part("set.lua").replace("--BEGIN", &part("begin.lua")).replace("--LOG", &part("log.lua"));
+    let path = root.join("target/bench-set.lua");
     // A script that is missing shows when the peer is run.
     drop(std::fs::write(&path, script));
     path

@@ -40,7 +40,7 @@ fn calls_that_meet_the_end_are_done_or_refused() {
                     if let Err(error) = waits {
                         return error.kind();
                     }
-                    started.try_send(()).unwrap_or_default();
+                    started.try_send(()).unwrap_or_default(); // full: it is known already
                 }
                 unreachable!("the runtime never ended")
             })

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::engine::memory::Memory;
 use crate::engine::{Engine, MapId};
 use crate::error::{Error, Result};
-use crate::map::{Map, MapOptions, Shared};
+use crate::map::{Codec, Map, MapOptions, Shared, TypedMap};
 use crate::rt::Gate;
 use crate::time;
 use crate::url::{EngineUrl, Settings};
@@ -105,6 +105,25 @@ impl Ponos {
     pub async fn map_with(&self, name: &str, options: MapOptions) -> Result<Map> {
         let opened = self.open_map(name, options).await;
         opened.map_err(|error| error.at("map.open", name))
+    }
+
+    /// Opens a map of values of a type, such as `client.typed::<Price, Json>("prices")`; see [`TypedMap`].
+    ///
+    /// *Errors*: as [`Ponos::map_with`]; `Invalid` if the map has another codec.
+    pub async fn typed<V, C: Codec<V>>(&self, name: &str) -> Result<TypedMap<V, C>> {
+        self.typed_with(name, MapOptions::default()).await
+    }
+
+    /// As [`Ponos::typed`], with options; their codec is that of the type.
+    ///
+    /// *Errors*: as [`Ponos::typed`].
+    pub async fn typed_with<V, C: Codec<V>>(
+        &self,
+        name: &str,
+        options: MapOptions,
+    ) -> Result<TypedMap<V, C>> {
+        let map = self.map_with(name, TypedMap::<V, C>::options(options)).await?;
+        Ok(TypedMap::over(map))
     }
 
     async fn open_map(&self, name: &str, options: MapOptions) -> Result<Map> {

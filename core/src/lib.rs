@@ -33,9 +33,11 @@ pub use bytes::Bytes;
 
 pub use client::Ponos;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "json")]
+pub use map::Json;
 pub use map::{
-    Counted, DeleteOptions, Edited, From, IncrFloatOptions, IncrOptions, Map, MapOptions, SetOptions,
-    Snapshot, Status, TxnBuilder, TxnDone, WatchOptions, Watcher, Written,
+    Codec, Counted, DeleteOptions, Edited, From, IncrFloatOptions, IncrOptions, Map, MapOptions, SetOptions,
+    Snapshot, Status, Text, TxnBuilder, TxnDone, TypedMap, WatchOptions, Watcher, Written,
 };
 pub use model::event::{Event, Reason};
 pub use model::filter::Filter;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ponos::{Ponos, Result};
-use ponos_test_support::RedisServer;
+use ponos_test_support::{Proxy, RedisServer};
 
 /// What is measured belongs to the whole process: one test at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -128,6 +128,33 @@ async fn cancelled_calls_leave_nothing() -> Result<()> {
     let sum = map.incr("n", 1).await?.value;
     assert!((1..=110_001).contains(&sum), "each was applied at most once: {sum}");
     assert_eq!(map.get_latest("n").await?.map(|entry| entry.value), Some(sum.to_string().into()));
+    client.close().await;
+    Ok(())
+}
+
+/// A network that lets nothing pass makes attempts to connect time out: none of their connections stays.
+#[tokio::test]
+async fn attempts_to_connect_that_are_given_up_leave_nothing() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let client = Ponos::open(&format!("{}?connect_timeout=50ms", proxy.url())).await?;
+    let map = client.map("m").await?;
+    let server = &server;
+    let connections = move |enough: fn(usize) -> bool| {
+        let reached = async move {
+            while !enough(server.command(&["CLIENT", "LIST"]).matches("laddr=").count()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), reached)
+    };
+    proxy.freeze();
+    proxy.cut();
+    connections(|count| count > 8).await.expect("several attempts");
+    proxy.thaw();
+    connections(|count| count == 3).await.expect("two of the client are left, and the one that asks");
+    assert_eq!(map.set("k", "v").await?.revision, 1);
     client.close().await;
     Ok(())
 }

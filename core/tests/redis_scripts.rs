@@ -44,7 +44,11 @@ async fn the_scripts_decide_as_eval_does() -> Result<()> {
     let link = engine.map(id, Arc::downgrade(&sink) as Weak<dyn Sink>).await?;
     let mut model = Model::default();
     for round in 0..OPERATIONS / BATCH {
-        let requests: Vec<Request> = (0..BATCH).map(|_| model.request(&mut chance)).collect();
+        // Calls of nothing but plain sets have a script of their own.
+        let plain = round % 4 == 0;
+        let requests: Vec<Request> = (0..BATCH)
+            .map(|_| if plain { model.plain_set(&mut chance) } else { model.request(&mut chance) })
+            .collect();
         // Two writes that change nothing keep the engine busy, so that the others go in one call, at one time.
         let busy = (0..2).map(|_| model.nothing()).collect::<Vec<_>>();
         let sent = busy.iter().chain(&requests).map(|request| link.write(request.clone()));
@@ -102,6 +106,13 @@ impl Model {
             _ => Write::One { key: key(chance), op: self.op(chance) },
         };
         Request { id, write, retry_after: None }
+    }
+
+    fn plain_set(&mut self, chance: &mut Chance) -> Request {
+        let op = Op::Set { value: value(chance), ttl: None, when: Condition::Always };
+        self.seq += 1;
+        let id = OpId { writer: 7, seq: self.seq };
+        Request { id, write: Write::One { key: key(chance), op }, retry_after: None }
     }
 
     fn nothing(&mut self) -> Request {

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use std::time::{Duration, Instant};
+
+use ponos_test_support::RedisServer;
 use serde_json::Value;
 
 use crate::compare::difference;
 use crate::driver::{Driver, Language};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Blow, Scenario, Step};
+
+/// How long something may take that is to be so eventually.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Who speaks which language, and what `$URL` is.
 pub struct Stage<'a> {
@@ -15,6 +21,8 @@ pub struct Stage<'a> {
     pub drivers: BTreeMap<String, Driver>,
     /// The engine's URL for this scenario alone.
     pub url: String,
+    /// The server that the scenario has to itself.
+    pub server: Option<RedisServer>,
     /// The root of the tree.
     pub root: &'a Path,
 }
@@ -31,7 +39,7 @@ impl Stage<'_> {
     ) -> Result<Stage<'a>, String> {
         let drivers =
             actors.iter().map(|(actor, language)| Ok((actor.clone(), Driver::start(*language, root)?)));
-        Ok(Stage { drivers: drivers.collect::<Result<_, String>>()?, url, root })
+        Ok(Stage { drivers: drivers.collect::<Result<_, String>>()?, url, server: None, root })
     }
 
     /// Runs the steps in order.
@@ -39,17 +47,36 @@ impl Stage<'_> {
     /// # Errors
     /// The first step that is not as expected, and how.
     pub async fn play(&mut self, scenario: &Scenario) -> Result<(), String> {
-        let wrong_login = self.url.replace("redis://", "redis://nobody:wrong@");
-        let mut saved = BTreeMap::from([
-            ("URL".to_owned(), Value::String(self.url.clone())),
-            ("WRONG_LOGIN".to_owned(), Value::String(wrong_login)),
-        ]);
+        let login = |login: &str| self.url.replace("redis://", &format!("redis://{login}@"));
+        let urls = [
+            ("URL", self.url.clone()),
+            ("SERVER", self.url.split('?').next().unwrap_or_default().to_owned()),
+            ("WRONG_LOGIN", login("nobody:wrong")),
+            ("WRONG_PASSWORD", login(":wrong")),
+            ("RIGHT_PASSWORD", login(":right")),
+        ];
+        let mut saved = BTreeMap::from(urls.map(|(name, url)| (name.to_owned(), Value::String(url))));
         for (index, step) in scenario.steps.iter().enumerate() {
             let number = index + 1;
             let Step { by, operation, .. } = step;
-            self.step(step, &mut saved)
-                .await
-                .map_err(|what| format!("step {number} ({operation} by {by}): {what}"))?;
+            let begin = Instant::now();
+            let mut played = self.step(step, &mut saved).await;
+            while step.eventually && played.is_err() && begin.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                played = self.step(step, &mut saved).await;
+            }
+            played.map_err(|what| format!("step {number} ({operation} by {by}): {what}"))?;
+        }
+        Ok(())
+    }
+
+    fn strike(&mut self, blow: Blow) -> Result<(), String> {
+        let server = self.server.as_mut().ok_or("the scenario has no server of its own")?;
+        match blow {
+            Blow::Kill => server.kill(),
+            Blow::Restart => server.restart(),
+            Blow::Pause => server.pause(),
+            Blow::Resume => server.resume(),
         }
         Ok(())
     }
@@ -66,6 +93,9 @@ impl Stage<'_> {
     }
 
     async fn step(&mut self, step: &Step, saved: &mut BTreeMap<String, Value>) -> Result<(), String> {
+        if let Some(blow) = step.server {
+            return self.strike(blow);
+        }
         let args = fill(&step.args, saved)?;
         let fallback = self.drivers.keys().next().cloned().unwrap_or_default();
         let actor = if self.drivers.contains_key(&step.by) { &step.by } else { &fallback };

@@ -9,5 +9,7 @@
 pub mod compare;
 pub mod conductor;
 pub mod driver;
+pub mod parity;
 pub mod report;
 pub mod scenario;
+pub mod soak;

@@ -24,6 +24,9 @@ pub struct Scenario {
     /// The engines it makes sense on; all by default.
     #[serde(default)]
     pub engines: Vec<String>,
+    /// The arguments of a redis-server of its own, for a story about the server; without it all share one.
+    #[serde(default)]
+    pub server: Option<Vec<String>>,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -35,9 +38,12 @@ pub struct Step {
     /// Who calls: actors are processes of their own, except on the memory engine.
     #[serde(default = "first_actor")]
     pub by: String,
-    /// The operation, as in docs/api.toml.
-    #[serde(rename = "do")]
+    /// The operation, as in docs/api.toml; empty if `server` says what happens.
+    #[serde(default, rename = "do")]
     pub operation: String,
+    /// What happens to the scenario's own server.
+    #[serde(default)]
+    pub server: Option<Blow>,
     /// The object it is called on.
     #[serde(default)]
     pub on: Option<String>,
@@ -50,6 +56,9 @@ pub struct Step {
     /// What the answer must hold; fields that are not named here may be anything.
     #[serde(default)]
     pub expect: Option<Value>,
+    /// Whether the answer may become so: then the step is repeated until it is, with a limit.
+    #[serde(default)]
+    pub eventually: bool,
     /// The kind of error it must fail with.
     #[serde(default)]
     pub error: Option<String>,
@@ -62,6 +71,20 @@ pub struct Step {
     /// Keeps a field of the answer: `{"r": "revision"}` makes `"$r"` usable in later steps.
     #[serde(default)]
     pub save: std::collections::BTreeMap<String, String>,
+}
+
+/// What can happen to a server.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blow {
+    /// It is killed.
+    Kill,
+    /// It starts again on the same port, with nothing in it.
+    Restart,
+    /// It stops where it is: connections stay open, and nothing answers.
+    Pause,
+    /// It goes on.
+    Resume,
 }
 
 fn first_actor() -> String {

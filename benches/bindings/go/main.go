@@ -76,6 +76,37 @@ func gets(read func(board *ponos.Map) bool) float64 {
 	return float64(time.Since(start).Nanoseconds()) / times
 }
 
+func events() float64 {
+	const count = 200_000
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	client, err := ponos.Open(ctx, "memory://bench-events")
+	must(err)
+	defer client.Close()
+	board, err := client.Map(ctx, "events", &ponos.MapOptions{WatchQueue: count + 1})
+	must(err)
+	changes := board.WatchBatches(ctx, "", nil)
+	for number := range count {
+		_, err := board.Set(ctx, fmt.Sprintf("key-%d", number%1000), value)
+		must(err)
+	}
+	seen, read, start := 0, 0, time.Now()
+	for batch, err := range changes {
+		must(err)
+		seen += len(batch)
+		for _, event := range batch {
+			read += len(event.Value)
+		}
+		if seen >= count {
+			break
+		}
+	}
+	if read != count*len(value) {
+		must(fmt.Errorf("%d bytes in %d events", read, seen))
+	}
+	return float64(seen) / time.Since(start).Seconds()
+}
+
 func main() {
 	say("get", "ns_per_op", gets(func(board *ponos.Map) bool {
 		_, found := board.Get("key")
@@ -86,6 +117,7 @@ func main() {
 		_, found := board.AppendGet(buffer, "key")
 		return found
 	}), map[string]any{"into": "buffer"})
+	say("events", "ops_per_s", events(), nil)
 	say("set_memory", "ops_per_s", sets("memory://bench-set"), map[string]any{"callers": 64})
 	say("set", "ops_per_s", sets(os.Args[1]), map[string]any{"callers": 64})
 }

@@ -108,6 +108,11 @@ pub struct Page {
 pub trait Sink: Send + Sync {
     /// These changes were made.
     fn batch(&self, batch: &Batch, source: Source);
+    /// Whether it has these changes already, so that telling them again can be spared: `count` of them, of which the
+    /// write `id` made the `first`.
+    fn knows(&self, _first: Position, _id: OpId, _count: u64) -> bool {
+        false
+    }
     /// From now on changes may be missed.
     fn lost(&self);
     /// Changes are heard again; some may have been missed.

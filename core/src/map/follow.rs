@@ -70,8 +70,8 @@ impl Cause {
 /// What a write in flight wants to know of its change.
 #[derive(Debug, Default)]
 pub(super) struct Captured {
-    pub(super) before: Option<Entry>,
-    pub(super) after: Option<Entry>,
+    pub(super) before: Option<Arc<Entry>>,
+    pub(super) after: Option<Arc<Entry>>,
 }
 
 /// The copy, as its readers, its writers, its task and its engine share it.
@@ -253,7 +253,7 @@ impl Follower {
         let with_deadline =
             entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
         live.deadlines = with_deadline.collect();
-        self.show(live);
+        drop(self.show(live));
         self.stamps.bump_all();
         events.iter().for_each(|event| tell(&live.channels, event));
         self.wake(live);
@@ -268,11 +268,11 @@ impl Follower {
         (keys, next.map(|(deadline, _)| *deadline))
     }
 
-    /// Swaps the view that readers see.
-    fn show(&self, live: &Live) {
+    /// Swaps the view that readers see; gives the one before.
+    fn show(&self, live: &Live) -> Arc<View> {
         let position = live.replica.position();
         let entries = live.replica.entries().clone();
-        self.view.store(Arc::new(View { position, entries, order: live.order.clone() }));
+        self.view.swap(Arc::new(View { position, entries, order: live.order.clone() }))
     }
 
     /// Wakes who waits for events or for a revision: what they were told of is shown by now.
@@ -280,7 +280,10 @@ impl Follower {
         for channel in &live.channels {
             channel.wake();
         }
-        self.progress.send_replace(live.replica.position());
+        self.progress.send_if_modified(|reached| {
+            *reached = live.replica.position();
+            self.progress.receiver_count() > 0 // mostly nobody waits, and waking nobody takes a while too
+        });
     }
 }
 
@@ -301,7 +304,8 @@ impl Live {
                 (self.writes.get_mut(&change.id.seq), &change.effects[..])
             {
                 let (value, revision) = (value.clone(), change.revision);
-                captured.after = Some(Entry { value, revision, deadline: *deadline, shape: *shape });
+                let entry = Entry { value, revision, deadline: *deadline, shape: *shape };
+                captured.after = Some(Arc::new(entry));
             }
         }
     }
@@ -330,7 +334,7 @@ impl Live {
                 order.insert(key.clone());
             }
         }
-        let deadline = |entry: &Option<Entry>| entry.as_ref()?.deadline.map(|deadline| deadline.get());
+        let deadline = |entry: &Option<Arc<Entry>>| entry.as_ref()?.deadline.map(|deadline| deadline.get());
         let (was, is) = (deadline(old), deadline(new));
         if was != is {
             was.map(|deadline| self.deadlines.remove(&(deadline, key.clone())));
@@ -349,14 +353,17 @@ impl Sink for Follower {
     fn batch(&self, batch: &Batch, source: Source) {
         let mut guard = self.live.lock();
         let live = &mut *guard;
-        live.capture_values(batch, self.writer);
         if live.paused {
-            return;
+            return live.capture_values(batch, self.writer);
         }
         let mut applied = std::mem::take(&mut live.scratch);
+        let from = live.replica.position();
         let mut need = Need::Nothing;
+        let mut all = true;
         for change in &batch.changes {
-            match live.replica.offer(batch.generation, batch.at, change, source, &mut applied) {
+            let step = live.replica.offer(batch.generation, batch.at, change, source, &mut applied);
+            all &= step == Step::Applied;
+            match step {
                 Step::Applied | Step::Duplicate => {}
                 Step::Early => live.early_since = live.early_since.or_else(|| Some(time::now())),
                 Step::Hole => need = need.max(Need::Repair),
@@ -364,9 +371,16 @@ impl Sink for Follower {
                 Step::NewGeneration => need = need.max(Need::Rejoin(Cause::NewGeneration)),
             }
         }
+        if !all {
+            live.capture_values(batch, self.writer);
+        }
         if !applied.is_empty() {
             applied.iter().for_each(|effect| live.note(effect, self.writer));
-            self.show(live);
+            let before = self.show(live);
+            // If nobody reads the view before any more, its copy is the next to be changed.
+            if let Some(before) = Arc::into_inner(before).filter(|before| before.position == from) {
+                live.replica.take_over(before.entries, &applied);
+            }
             applied.iter().for_each(|effect| live.tell(effect, &self.stamps));
             self.wake(live);
         }
@@ -381,6 +395,11 @@ impl Sink for Follower {
         if wake {
             self.kick.notify_one();
         }
+    }
+
+    fn knows(&self, first: Position, id: OpId, count: u64) -> bool {
+        let live = self.live.lock();
+        !live.paused && live.replica.has(first, id, count)
     }
 
     fn lost(&self) {

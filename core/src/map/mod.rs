@@ -20,12 +20,16 @@ mod read;
 mod shared;
 mod snapshot;
 mod task;
+mod typed;
 mod watch;
 mod write;
 
 pub use follow::{Stamps, Status};
 pub use options::{DeleteOptions, From, IncrFloatOptions, IncrOptions, MapOptions, SetOptions, WatchOptions};
 pub use snapshot::Snapshot;
+#[cfg(feature = "json")]
+pub use typed::Json;
+pub use typed::{Codec, Text, TypedMap};
 pub use watch::Watcher;
 pub use write::{Counted, Edited, TxnBuilder, TxnDone, Written};
 

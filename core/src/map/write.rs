@@ -1,6 +1,7 @@
 //! Writing to a map: each method becomes one [`Op`] that the engine applies atomically.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +53,8 @@ pub struct Edited {
     pub revision: u64,
     /// Whether anything changed.
     pub changed: bool,
-    /// How many items the list or set has now.
+    /// How many items the list or set has now. If the copy was loaded anew while the write was under way, later
+    /// edits by others may be counted.
     pub len: usize,
 }
 
@@ -263,11 +265,11 @@ impl Map {
 
     async fn edit(&self, operation: &'static str, key: &str, op: Op) -> Result<Edited> {
         let done = self.one(operation, key, op).await?;
-        let captured = match done.changed {
-            true => done.captured.after,
-            false => self.entry(key),
-        };
-        let len = captured.map_or(0, |entry| items::count(&entry.value));
+        let (before, after) = (done.captured.before, done.captured.after);
+        // An edit changes something that was or is there: if neither is known, the copy did not see it happen.
+        let seen = done.changed && (before.is_some() || after.is_some());
+        let entry = if seen { after } else { self.entry(key).map(Arc::new) };
+        let len = entry.map_or(0, |entry| items::count(&entry.value));
         Ok(Edited { revision: done.revision, changed: done.changed, len })
     }
 
@@ -401,7 +403,7 @@ impl TxnBuilder {
 }
 
 fn written(done: Done) -> Written {
-    let before = done.captured.before.map(|entry| (Some(entry.value), entry.shape));
+    let before = done.captured.before.map(|entry| (Some(entry.value.clone()), entry.shape));
     let (previous, previous_shape) = before.unwrap_or_default();
     Written { revision: done.revision, changed: done.changed, previous, previous_shape }
 }

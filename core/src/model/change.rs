@@ -55,6 +55,16 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// How many bytes its key and value have.
+    fn bytes(&self) -> usize {
+        let content = match self {
+            Self::Put { value, .. } => value.len(),
+            Self::Append { items, .. } | Self::Remove { items, .. } => items.len(),
+            _ => 0,
+        };
+        content + self.key().map_or(0, |key| key.len())
+    }
+
     /// The key it touches; `None` for all of them.
     #[must_use]
     pub const fn key(&self) -> Option<&Key> {
@@ -95,6 +105,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// How many bytes its keys and values have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.changes.iter().flat_map(|change| &change.effects).map(Effect::bytes).sum()
+    }
+
     /// The position of its last change.
     #[must_use]
     pub fn last(&self) -> Position {

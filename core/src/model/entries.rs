@@ -1,5 +1,7 @@
 //! The entries of a map as a persistent hash trie: O(1) snapshots, and a whole batch becomes visible at once.
 
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use imbl::shared_ptr::DefaultSharedPtr;
 
@@ -13,16 +15,17 @@ pub struct Entries {
     map: Trie,
 }
 
-/// Seeded by chance against keys chosen to collide; nothing depends on the order.
-type Trie = imbl::GenericHashMap<Key, Entry, RandomState, DefaultSharedPtr>;
+/// Seeded by chance against keys chosen to collide; nothing depends on the order. Entries are shared, because a write
+/// copies the nodes on its way if a reader holds them, and a counter is cheaper to copy than an entry.
+type Trie = imbl::GenericHashMap<Key, Arc<Entry>, RandomState, DefaultSharedPtr>;
 
 /// What an effect did to one entry.
 #[derive(Debug)]
 pub struct Touched {
     /// The entry before.
-    pub old: Option<Entry>,
+    pub old: Option<Arc<Entry>>,
     /// The entry after.
-    pub new: Option<Entry>,
+    pub new: Option<Arc<Entry>>,
 }
 
 impl PartialEq for Entries {
@@ -35,13 +38,13 @@ impl Entries {
     /// The entry of `key`, expired or not.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.map.get(key)
+        self.map.get(key).map(|entry| &**entry)
     }
 
     /// The key as it is stored, with its entry.
     #[must_use]
     pub fn get_key_value(&self, key: &str) -> Option<(&Key, &Entry)> {
-        self.map.get_key_value(key)
+        self.map.get_key_value(key).map(|(key, entry)| (key, &**entry))
     }
 
     /// How many there are, expired ones included.
@@ -58,12 +61,20 @@ impl Entries {
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.map.iter()
+        self.map.iter().map(|(key, entry)| (key, &**entry))
     }
 
     /// Stores one entry as it is: for loading, not for changes.
-    pub fn insert(&mut self, key: Key, entry: Entry) -> Option<Entry> {
-        self.map.insert(key, entry)
+    pub fn insert(&mut self, key: Key, entry: Entry) -> Option<Arc<Entry>> {
+        self.map.insert(key, Arc::new(entry))
+    }
+
+    /// Makes the entry of `key` this one, or none.
+    pub(super) fn put(&mut self, key: &Key, entry: Option<Arc<Entry>>) {
+        match entry {
+            Some(entry) => self.map.insert(key.clone(), entry),
+            None => self.map.remove(key),
+        };
     }
 
     /// Does what `effect` says, as part of `revision`. [`Effect::Clear`] touches no entry by name: the
@@ -93,13 +104,14 @@ impl Entries {
     }
 
     fn edit(&mut self, key: &Key, revision: u64, change: impl FnOnce(&mut Entry)) -> Option<Touched> {
-        let mut entry = self.map.get(key)?.clone();
+        let mut entry = self.get(key)?.clone();
         change(&mut entry);
         entry.revision = revision;
         Some(self.replace(key, entry))
     }
 
     fn replace(&mut self, key: &Key, entry: Entry) -> Touched {
+        let entry = Arc::new(entry);
         let old = self.map.insert(key.clone(), entry.clone());
         Touched { old, new: Some(entry) }
     }

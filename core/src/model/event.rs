@@ -168,8 +168,8 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
     let revision = *revision;
     let Some(key) = effect.key() else { return emit(Event::Clear { revision, coalesced: 1 }) };
     let Some(Touched { old, new }) = touched else { return };
-    let expired = old.as_ref().filter(|old| !old.alive(*at));
-    let replaced = old.as_ref().filter(|old| old.alive(*at));
+    let expired = old.as_deref().filter(|old| !old.alive(*at));
+    let replaced = old.as_deref().filter(|old| old.alive(*at));
     let expire = || {
         let (old, old_shape) = value_of(expired);
         Event::Expire { key: key.clone(), old, old_shape, revision, coalesced: 1 }
@@ -182,7 +182,7 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
             if expired.is_some() {
                 emit(expire());
             }
-            emit(set(key, new.as_ref(), replaced, revision));
+            emit(set(key, new.as_deref(), replaced, revision));
         }
     }
 }

@@ -130,6 +130,14 @@ impl Replica {
         Some(self.recent[at] == id)
     }
 
+    /// Whether it has applied the `count` changes that begin with `first`, made by `id`.
+    #[must_use]
+    pub fn has(&self, first: Position, id: OpId, count: u64) -> bool {
+        first.generation == self.position.generation
+            && first.revision.saturating_add(count) <= self.position.revision.saturating_add(1)
+            && self.made_by(first.revision, id) == Some(true)
+    }
+
     /// Compares with the engine's newest position, asked for when this replica was at `before`: it may have
     /// gone on since, but the engine cannot have been behind it then.
     #[must_use]
@@ -205,6 +213,20 @@ impl Replica {
         for event in difference(&old, &self.entries, position.revision) {
             emit(event);
         }
+    }
+
+    /// Goes on with a copy of its entries that lacks just what was `applied` last. Its own stay as they are with whom
+    /// they were shown to: so a reader's view and this replica take turns with two copies, and neither has to copy
+    /// nodes that the other holds.
+    pub fn take_over(&mut self, mut copy: Entries, applied: &[Applied]) {
+        for Applied { effect, touched, .. } in applied {
+            match (effect.key(), touched) {
+                (Some(key), Some(touched)) => copy.put(key, touched.new.clone()),
+                (Some(_), None) => {}
+                (None, _) => copy = Entries::default(),
+            }
+        }
+        self.entries = copy;
     }
 
     fn drop_passed(&mut self) {

@@ -109,19 +109,26 @@ proptest! {
         let mut replica = Replica::default();
         let mut out = Vec::new();
         let mut pushed = 0;
+        let mut lagging = Entries::default();
         for (at, way) in ways {
             let (change, source) = match way {
                 0 => (&log[at % log.len()], Source::Reply),
                 1 => { pushed += 1; continue } // lost
                 _ => { pushed += 1; match log.get(pushed - 1) { Some(change) => (change, Source::Push), None => break } }
             };
+            let before = out.len();
             let step = replica.offer(GENERATION, 0, change, source, &mut out);
             prop_assert_ne!(step, Step::Forked);
+            let shown = replica.entries().clone();
+            replica.take_over(std::mem::take(&mut lagging), &out[before..]);
+            prop_assert_eq!(replica.entries(), &shown);
+            lagging = shown;
             if step == Step::Hole {
                 let from = usize::try_from(replica.position().revision).unwrap_or(0);
                 for change in &log[from..] {
                     replica.offer(GENERATION, 0, change, Source::Push, &mut out);
                 }
+                lagging = replica.entries().clone();
             }
         }
         let mut direct = Entries::default();

@@ -83,7 +83,7 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<Source>) {
             if is_ours(&name) {
                 walk(&entry.path(), &format!("{path}/"), found);
             }
-        } else if kind.is_file() {
+        } else if kind.is_file() && name != ".git" {
             // What is not UTF-8 is not text: a library, a picture. What is gone was an editor's.
             if let Ok(text) = fs::read_to_string(entry.path()) {
                 found.push(Source { path, text });

@@ -61,6 +61,11 @@ async fn play(
     server: &RedisServer,
     root: &Path,
 ) -> Result<(), String> {
+    let own = scenario.server.as_ref().map(|arguments| {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        RedisServer::with(&arguments)
+    });
+    let server = own.as_ref().unwrap_or(server);
     // Processes do not share memory: there all actors are one driver.
     let (url, actors) = match engine {
         "memory" => (format!("memory://{unique}"), vec!["a".to_owned()]),
@@ -73,6 +78,7 @@ async fn play(
     };
     let actors: Vec<_> = actors.into_iter().map(|actor| (actor, language)).collect();
     let mut stage = Stage::start(&actors, url, root)?;
+    stage.server = own;
     stage.play(scenario).await?;
     stage.finish().await
 }

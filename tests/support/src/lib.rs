@@ -4,4 +4,4 @@ mod proxy;
 mod server;
 
 pub use proxy::Proxy;
-pub use server::RedisServer;
+pub use server::{RedisServer, free_port};

@@ -19,6 +19,8 @@ pub struct Proxy {
 struct Control {
     /// Rises to cut every connection.
     cuts: watch::Sender<u64>,
+    /// Holds back what passes, with every connection open.
+    frozen: watch::Sender<bool>,
     /// Refuses new connections.
     closed: AtomicBool,
     /// Lets that many answers of the server pass, then swallows one and cuts its connection.
@@ -36,6 +38,7 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let control = Arc::new(Control {
             cuts: watch::Sender::new(0),
+            frozen: watch::Sender::new(false),
             closed: AtomicBool::new(false),
             swallow_after: AtomicUsize::new(NEVER),
             needle: parking_lot::Mutex::default(),
@@ -73,6 +76,16 @@ impl Proxy {
         self.control.closed.store(false, Ordering::SeqCst);
     }
 
+    /// Lets nothing pass until [`Proxy::thaw`]: the connections stay open and are silent.
+    pub fn freeze(&self) {
+        self.control.frozen.send_replace(true);
+    }
+
+    /// Lets what was held back pass.
+    pub fn thaw(&self) {
+        self.control.frozen.send_replace(false);
+    }
+
     /// The answer to the next request that holds `needle` is swallowed, and its connection cut: the server has
     /// done what was asked, and the client does not hear of it.
     pub fn swallow_answer_to(&self, needle: &[u8]) {
@@ -100,6 +113,7 @@ async fn pass(client: TcpStream, target: u16, control: Arc<Control>) {
             if control.asks_for(&buffer[..read]) {
                 doomed.store(true, Ordering::SeqCst);
             }
+            control.thawed().await;
             if to_server.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
@@ -112,6 +126,7 @@ async fn pass(client: TcpStream, target: u16, control: Arc<Control>) {
                 control.swallow_after.store(NEVER, Ordering::SeqCst);
                 return;
             }
+            control.thawed().await;
             if to_client.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
@@ -125,6 +140,11 @@ async fn pass(client: TcpStream, target: u16, control: Arc<Control>) {
 }
 
 impl Control {
+    async fn thawed(&self) {
+        // The sender lives in `self`, so the wait ends with a value; what it hands out keeps a lock.
+        drop(self.frozen.subscribe().wait_for(|frozen| !frozen).await);
+    }
+
     fn asks_for(&self, request: &[u8]) -> bool {
         let needle = self.needle.lock();
         let armed = self.swallow_after.load(Ordering::SeqCst) == 0 && !needle.is_empty();

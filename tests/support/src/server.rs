@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running redis-server without persistence.
+/// A running redis-server, without persistence unless its arguments say so.
 #[derive(Debug)]
 pub struct RedisServer {
     child: Option<Child>,
@@ -44,6 +44,15 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Whether the program can speak TLS: one that cannot stops at the first of these words, the other at the second.
+    #[must_use]
+    pub fn speaks_tls() -> bool {
+        let tried = Command::new(program()).args(["--tls-replication", "no", "--port", "none"]).output();
+        let tried = tried.unwrap_or_else(|error| panic!("{} cannot be started: {error}", program()));
+        let said = [tried.stdout, tried.stderr].concat();
+        !String::from_utf8_lossy(&said).contains(">>> 'tls-replication")
+    }
+
     /// Kills it (SIGKILL) and waits for its end.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -52,10 +61,10 @@ impl RedisServer {
         }
     }
 
-    /// Starts it on the same port: empty, because nothing was saved.
+    /// Starts it on the same port: empty, unless its arguments have it save what it holds.
     pub fn restart(&mut self) {
         self.kill();
-        let program = std::env::var("PONOS_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let program = program();
         let port = self.port.to_string();
         let child = Command::new(&program)
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -121,8 +130,17 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port that nobody listens on now.
-fn free_port() -> u16 {
+/// The redis-server to start.
+fn program() -> String {
+    std::env::var("PONOS_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
+/// A port of loopback that nobody listens on now.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }

@@ -22,6 +22,8 @@ pub(super) struct MapState {
     tip: Option<Tip>,
     entries: Entries,
     log: VecDeque<Batch>,
+    /// How many bytes of keys and values the log holds.
+    log_bytes: usize,
     /// The highest generation there ever was.
     generation: u64,
     sinks: Vec<(u64, Weak<dyn Sink>)>,
@@ -117,16 +119,19 @@ impl MapState {
     }
 
     fn keep(&mut self, batch: Batch, log_len: usize) {
-        if self.log.len() >= log_len {
-            self.log.pop_front();
-        }
+        self.log_bytes += batch.bytes();
         self.log.push_back(batch);
+        while self.log.len() > log_len || (self.log_bytes > LOG_BYTES && self.log.len() > 1) {
+            let oldest = self.log.pop_front();
+            self.log_bytes -= oldest.map_or(0, |oldest| oldest.bytes());
+        }
     }
 
     fn destroy(&mut self) {
         self.tip = None;
         self.entries = Entries::default();
         self.log.clear();
+        self.log_bytes = 0;
     }
 
     /// The verdict of a write that was applied before. A lost reply cannot happen in one process, so only
@@ -176,5 +181,7 @@ impl MapEngine for Attached {
     }
 }
 
+/// The most bytes that the log of one map holds: large values leave it fewer changes than `log_len`.
+const LOG_BYTES: usize = 64 << 20;
 /// How many log entries one call gives.
 const LOG_PAGE: usize = 1_000;

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::args::Args;
 use crate::engine::{Request, Tip};
 use crate::error::{Error, Result};
 use crate::model::change::{Batch, Change, Effect};
@@ -15,26 +16,19 @@ use crate::model::op::{Condition, Op};
 use crate::model::txn::{Txn, Write};
 use crate::model::value::{Deadline, Entry, Key, OpId, Position, Shape};
 
-/// Arguments of a script call.
-pub(super) type Args = Vec<Vec<u8>>;
-
 /// Adds a write to the arguments of `write.lua`.
 pub(super) fn encode_request(request: &Request, args: &mut Args) {
     let id = encode_id(request.id);
-    let retry = request.retry_after;
-    let head = |code: u8| [&[code][..], &id].concat();
-    if let Some(after) = retry {
-        args.push(head(b'r'));
-        args.extend([text(after.generation), text(after.revision)]);
+    if let Some(after) = request.retry_after {
+        args.push_parts(&[b"r", &id]);
+        args.push_number(after.generation);
+        args.push_number(after.revision);
     }
-    let begin = |code: u8, args: &mut Args| {
-        args.push(if retry.is_some() { vec![code] } else { head(code) });
+    let begin = |code: u8, args: &mut Args| match request.retry_after {
+        Some(_) => args.push([code]),
+        None => args.push_parts(&[&[code], &id]),
     };
     match &request.write {
-        Write::One { key, op: Op::Set { value, ttl: None, when: Condition::Always } } => {
-            begin(b's', args);
-            args.extend([key.as_bytes().to_vec(), value.to_vec()]);
-        }
         Write::One { key, op } => {
             begin(code(op), args);
             encode_op(key, op, args);
@@ -47,13 +41,38 @@ pub(super) fn encode_request(request: &Request, args: &mut Args) {
     }
 }
 
+/// The key and value of a write that sets it whatever it holds, and that is surely not applied yet.
+pub(super) fn plain_set(request: &Request) -> Option<(&Key, &Bytes)> {
+    match request {
+        Request {
+            write: Write::One { key, op: Op::Set { value, ttl: None, when: Condition::Always } },
+            retry_after: None,
+            ..
+        } => Some((key, value)),
+        _ => None,
+    }
+}
+
+/// Adds such a write to the arguments of `set.lua`: the key, and its change in two parts.
+pub(super) fn encode_set(request: &Request, args: &mut Args) {
+    let Some((key, value)) = plain_set(request) else { return };
+    let key = key.as_bytes();
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let change = length(CHANGE + PUT + key.len() + value.len());
+    args.push(key);
+    let id = encode_id(request.id);
+    args.push_parts(&[&change, &id, &[1, 0, 1, b'P'], &length(key.len()), key, &length(value.len())]);
+    args.push_parts(&[&[0; 8], &[Shape::Plain as u8], value]);
+}
+
+/// What a change takes beside its effects and its length.
+const CHANGE: usize = 19;
+/// What a put takes beside its key and value.
+const PUT: usize = 18;
+
 /// The id as the scripts keep it.
 pub(super) fn encode_id(id: OpId) -> [u8; 16] {
     (u128::from(id.writer) << 64 | u128::from(id.seq)).to_be_bytes()
-}
-
-fn text(number: impl ToString) -> Vec<u8> {
-    number.to_string().into_bytes()
 }
 
 fn code(op: &Op) -> u8 {
@@ -70,50 +89,62 @@ fn code(op: &Op) -> u8 {
 }
 
 fn encode_op(key: &Key, op: &Op, args: &mut Args) {
-    let ttl_text = |ttl: &Option<u64>| ttl.map(text).unwrap_or_default();
-    let bound = |bound: f64| if bound.is_finite() { text(number::format_f64(bound)) } else { Vec::new() };
-    args.push(key.as_bytes().to_vec());
+    args.push(key.as_bytes());
     match op {
         Op::Set { value, ttl, when } => {
-            args.extend([value.to_vec(), ttl_text(ttl)]);
+            args.push(value);
+            encode_ttl(*ttl, args);
             encode_condition(when, args);
         }
         Op::Delete { when } => encode_condition(when, args),
-        Op::Incr { by, min, max } => args.extend([text(by), text(min), text(max)]),
+        Op::Incr { by, min, max } => [by, min, max].into_iter().for_each(|number| args.push_number(number)),
         Op::IncrFloat { by, min, max } => {
-            args.extend([text(number::format_f64(*by)), bound(*min), bound(*max)]);
+            args.push(number::format_f64(*by));
+            for bound in [min, max] {
+                args.push(if bound.is_finite() { number::format_f64(*bound) } else { String::new() });
+            }
         }
         Op::Add { shape, unique, items } => {
-            let unique = *unique || *shape == Shape::Set;
-            args.extend([text(*shape as u8), text(u8::from(unique)), items::join(items).to_vec()]);
+            args.push_number(*shape as u8);
+            args.push_number(u8::from(*unique || *shape == Shape::Set));
+            args.push(items::join(items));
         }
-        Op::Remove { shape, items } => args.extend([text(*shape as u8), items::join(items).to_vec()]),
-        Op::Touch { ttl } => args.push(ttl_text(ttl)),
+        Op::Remove { shape, items } => {
+            args.push_number(*shape as u8);
+            args.push(items::join(items));
+        }
+        Op::Touch { ttl } => encode_ttl(*ttl, args),
         Op::Expire => {}
     }
 }
 
+fn encode_ttl(ttl: Option<u64>, args: &mut Args) {
+    args.push(ttl.map(|ttl| ttl.to_string()).unwrap_or_default());
+}
+
 fn encode_condition(when: &Condition, args: &mut Args) {
-    let (code, argument): (&[u8], Vec<u8>) = match when {
-        Condition::Always => (b"", Vec::new()),
-        Condition::Absent => (b"A", Vec::new()),
-        Condition::Present => (b"P", Vec::new()),
-        Condition::Revision(revision) => (b"R", text(revision)),
-        Condition::Value(value) => (b"V", value.to_vec()),
-    };
-    args.extend([code.to_vec(), argument]);
+    match when {
+        Condition::Always => [&b""[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Absent => [&b"A"[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Present => [&b"P"[..], b""].into_iter().for_each(|part| args.push(part)),
+        Condition::Revision(revision) => {
+            args.push("R");
+            args.push_number(revision);
+        }
+        Condition::Value(value) => [&b"V"[..], value].into_iter().for_each(|part| args.push(part)),
+    }
 }
 
 fn encode_txn(txn: &Txn, args: &mut Args) {
-    args.push(text(txn.compare.len()));
+    args.push_number(txn.compare.len());
     for (key, condition) in &txn.compare {
-        args.push(key.as_bytes().to_vec());
+        args.push(key.as_bytes());
         encode_condition(condition, args);
     }
     for branch in [&txn.then, &txn.otherwise] {
-        args.push(text(branch.len()));
+        args.push_number(branch.len());
         for (key, op) in branch {
-            args.push(vec![code(op)]);
+            args.push([code(op)]);
             encode_op(key, op, args);
         }
     }
@@ -171,9 +202,14 @@ impl<'a> Reader<'a> {
         key(self.take(length)?)
     }
 
-    /// Bytes with their length. Small ones are copied, so that they do not keep a big message in memory.
+    /// Bytes with their length.
     fn value(&mut self) -> Result<Bytes> {
         let length = self.u32()? as usize;
+        self.bytes(length)
+    }
+
+    /// Small ones are copied, so that they do not keep a big message in memory.
+    fn bytes(&mut self, length: usize) -> Result<Bytes> {
         let start = self.at;
         let taken = self.take(length)?;
         let small = length.saturating_mul(4) < self.bytes.len();
@@ -188,6 +224,16 @@ fn foreign(what: &str) -> Error {
 /// A key as the server gives it.
 pub(super) fn key(bytes: &[u8]) -> Result<Key> {
     std::str::from_utf8(bytes).map(Key::from).map_err(|_| foreign("a key is not utf-8"))
+}
+
+/// Reads only which changes a message has: the first, whose it was, and how many.
+pub(super) fn decode_head(bytes: &Bytes) -> Option<(Position, OpId, u64)> {
+    let mut reader = Reader { bytes, at: 0 };
+    let generation = reader.u64().ok()?;
+    let _at = reader.u64().ok()?;
+    let (revision, count) = (reader.u64().ok()?, reader.u32().ok()?);
+    let _length = reader.u32().ok()?;
+    Some((Position { generation, revision }, reader.id().ok()?, u64::from(count)))
 }
 
 /// Reads a message.
@@ -219,8 +265,9 @@ fn decode_effect(reader: &mut Reader<'_>) -> Result<Effect> {
     let key = reader.key()?;
     Ok(match code {
         b'P' => {
+            let length = reader.u32()? as usize;
             let (deadline, shape) = (reader.deadline()?, reader.shape()?);
-            Effect::Put { key, deadline, shape, value: reader.value()? }
+            Effect::Put { key, deadline, shape, value: reader.bytes(length)? }
         }
         b'A' => Effect::Append { key, items: reader.value()? },
         b'R' => Effect::Remove { key, items: reader.value()? },
@@ -231,12 +278,19 @@ fn decode_effect(reader: &mut Reader<'_>) -> Result<Effect> {
     })
 }
 
-/// What the shape of an entry has added if the rest of its items is in its tail.
-const TAILED: u8 = 128;
+/// What the shape of a list has added if its items are in segments.
+const LONG: u8 = 128;
 
-/// The name of the field with the tail of a list: no key begins so, because no UTF-8 does.
-pub(super) fn tail_name(key: &[u8]) -> Vec<u8> {
-    [&[u8::MAX], key].concat()
+/// An entry as the hash has it.
+pub(super) enum Stored {
+    Whole(Entry),
+    /// A list whose items are in so many segments.
+    Long(Entry, u32),
+}
+
+/// The name of a segment of a list: no key begins so, because no UTF-8 does.
+pub(super) fn segment_name(key: &[u8], number: u32) -> Vec<u8> {
+    [&[u8::MAX][..], &number.to_be_bytes(), key].concat()
 }
 
 /// Whether a field of the hash is a key's entry.
@@ -244,25 +298,16 @@ pub(super) fn is_key(field: &[u8]) -> bool {
     !matches!(field.first(), None | Some(&u8::MAX))
 }
 
-/// Reads an entry of the hash; `None` if a part of it is in a tail.
-pub(super) fn decode_entry(bytes: &Bytes) -> Result<Option<Entry>> {
-    decode_whole(bytes, None)
-}
-
-/// Reads an entry of the hash with its tail.
-pub(super) fn decode_whole(bytes: &Bytes, tail: Option<&Bytes>) -> Result<Option<Entry>> {
+/// Reads an entry of the hash.
+pub(super) fn decode_entry(bytes: &Bytes) -> Result<Stored> {
     let mut reader = Reader { bytes, at: 0 };
     let (revision, deadline, shape) = (reader.u64()?, reader.deadline()?, reader.u8()?);
-    let value = bytes.slice(reader.at..);
-    let known = |shape| Shape::from_u8(shape).ok_or_else(|| foreign("a value has an unknown shape"));
-    if shape < TAILED {
-        return Ok(Some(Entry { revision, deadline, shape: known(shape)?, value }));
+    let known = Shape::from_u8(shape % LONG).ok_or_else(|| foreign("a value has an unknown shape"))?;
+    let entry = |value| Entry { revision, deadline, shape: known, value };
+    if shape < LONG {
+        return Ok(Stored::Whole(entry(bytes.slice(reader.at..))));
     }
-    let Some(tail) = tail else { return Ok(None) };
-    let mut reader = Reader { bytes: tail, at: 0 };
-    let (revision, deadline, _rest) = (reader.u64()?, reader.deadline()?, reader.u32()?);
-    let value = items::concat(&value, &tail.slice(reader.at..));
-    Ok(Some(Entry { revision, deadline, shape: known(shape - TAILED)?, value }))
+    Ok(Stored::Long(entry(Bytes::new()), reader.u32()?))
 }
 
 /// Reads the hash's field for the map itself.
@@ -270,10 +315,14 @@ pub(super) fn decode_tip(bytes: &Bytes) -> Result<Tip> {
     let mut reader = Reader { bytes, at: 0 };
     let position = Position { generation: reader.u64()?, revision: reader.u64()? };
     let id = reader.id()?;
-    let (_mean, _tails) = (reader.u32()?, reader.u32()?);
+    let (_mean, _segments) = (reader.u32()?, reader.u32()?);
     let codec = String::from_utf8(bytes[reader.at..].to_vec()).map_err(|_| foreign("a codec's name"))?;
     Ok(Tip { position, id, codec })
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -289,8 +338,9 @@ mod tests {
         out.extend(38_u32.to_be_bytes());
         out.extend(encode_id(OpId { writer: 1, seq: 2 }));
         out.extend([1, 0, 1, b'P', 0, 0, 0, 1, b'k']);
+        out.extend([0, 0, 0, 1]);
         out.extend([0; 9]);
-        out.extend([0, 0, 0, 1, b'v']);
+        out.extend(b"v");
         out.into()
     }
 

@@ -1,23 +1,23 @@
 //! Group commit: writes to one map that meet on their way share a call, a message and a log entry.
 //!
-//! A write that finds fewer than [`FLYING`] calls under way is sent at once; the others wait for the next to
-//! return. There is no timer: under load batches grow by themselves, and one caller never waits for another.
+//! A write that finds no call under way is sent at once. Beside one a second departs when as many writes wait
+//! as the first carries; all others wait for the next to return. There is no timer: under load batches grow by
+//! themselves, and one caller never waits for another.
 
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use redis::{Cmd, Value};
+use redis::Value;
 use tokio::sync::oneshot;
 
-use super::codec::{self, Args};
+use super::args::Args;
+use super::call::Call;
 use super::link::Link;
-use super::script::{self, DESTROY, Script, WRITE};
+use super::script;
 use crate::engine::{MapId, Request, Sink, Source, Verdict};
 use crate::error::{Error, Result};
-use crate::model::op::{Op, Refusal};
+use crate::model::op::Op;
 use crate::model::txn::Write;
-use crate::model::value::Position;
 
 /// How many calls of one map are under way at once.
 const FLYING: usize = 2;
@@ -27,15 +27,13 @@ const BATCH: usize = 256;
 const BYTES: usize = 1 << 20;
 /// The most bytes that the log of one map may take, as far as its mean entry tells.
 const LOG_BYTES: usize = 64 << 20;
-/// The status of a retried write whose fate the log cannot tell.
-const UNKNOWN: i64 = -100;
 
 /// The writes of one map on their way to the server.
 pub(super) struct Commit {
     link: Arc<Link>,
     sink: Weak<dyn Sink>,
     keys: Keys,
-    head: [Vec<u8>; 5],
+    head: Args,
     queue: Mutex<Queue>,
 }
 
@@ -58,6 +56,8 @@ impl Keys {
 struct Queue {
     waiting: std::collections::VecDeque<Waiting>,
     flying: usize,
+    /// How many writes went with the last call.
+    carried: usize,
 }
 
 /// A write and who waits for its verdict.
@@ -75,9 +75,12 @@ impl Commit {
         log_len: u64,
         max_value: usize,
     ) -> Arc<Self> {
-        let numbers = [log_len.to_string(), LOG_BYTES.to_string(), max_value.to_string()];
-        let [log_len, log_bytes, max_value] = numbers.map(String::into_bytes);
-        let head = [keys.channel.clone(), codec.as_bytes().to_vec(), log_len, log_bytes, max_value];
+        let mut head = Args::default();
+        head.push(&keys.channel);
+        head.push(codec);
+        head.push_number(log_len);
+        head.push_number(LOG_BYTES);
+        head.push_number(max_value);
         Arc::new(Self { link, sink, keys, head, queue: Mutex::default() })
     }
 
@@ -89,12 +92,16 @@ impl Commit {
     pub(super) async fn write(self: &Arc<Self>, request: Request) -> Result<Verdict> {
         self.link.connected().await?;
         let (answer, verdict) = oneshot::channel();
-        let next = {
+        let (next, alone) = {
             let mut queue = self.queue.lock();
             queue.waiting.push_back(Waiting { request, answer });
-            queue.depart()
+            let next = queue.depart();
+            (next, queue.flying == 1 && queue.carried == 1 && queue.waiting.is_empty())
         };
         self.send(next);
+        if alone {
+            self.link.soon.until(|| !verdict.is_empty()).await;
+        }
         let ended = |_| Err(Error::closed("the client was closed").with_maybe_applied(true));
         verdict.await.unwrap_or_else(ended)
     }
@@ -103,40 +110,51 @@ impl Commit {
     /// the task that reads the answer to the call before.
     fn send(self: &Arc<Self>, batch: Vec<Waiting>) {
         if !batch.is_empty() {
-            let (script, args) = self.arguments(&batch);
-            let command = script.call(&self.names(), &args);
-            self.transmit(command, Call { batch, script, args, introduced: false });
+            let call = Call::new(batch.iter().map(|waiting| &waiting.request), &self.head);
+            let command = call.command(self.names());
+            self.transmit(&command, Flight { batch, call, introduced: false });
         }
     }
 
-    fn transmit(self: &Arc<Self>, command: Cmd, call: Call) {
+    fn transmit(self: &Arc<Self>, command: &[u8], flight: Flight) {
         // The batch is in one of two hands: with the answer, or back here if nothing was sent.
-        let call = Arc::new(Mutex::new(Some(call)));
-        let (commit, theirs) = (self.clone(), call.clone());
+        let flight = Arc::new(Mutex::new(Some(flight)));
+        let (commit, theirs) = (self.clone(), flight.clone());
         let sent = self.link.send(command, move |answer| {
-            if let Some(call) = theirs.lock().take() {
-                commit.answered(call, answer);
+            if let Some(flight) = theirs.lock().take() {
+                commit.answered(flight, answer);
             }
         });
         if let Err(error) = sent
-            && let Some(call) = call.lock().take()
+            && let Some(flight) = flight.lock().take()
         {
-            self.finish(call.batch, Err(error));
+            self.finish(flight.batch, Err(error));
         }
     }
 
-    fn answered(self: &Arc<Self>, mut call: Call, answer: Result<Value>) {
+    fn answered(self: &Arc<Self>, mut flight: Flight, answer: Result<Value>) {
         match answer {
-            Err(error) if !call.introduced && script::unknown(&error) => {
-                call.introduced = true;
-                let command = call.script.introduce(&self.names(), &call.args);
-                self.transmit(command, call);
+            Err(error) if !flight.introduced && script::unknown(&error) => {
+                flight.introduced = true;
+                let command = flight.call.introduction(self.names());
+                self.transmit(&command, flight);
             }
             answer => {
-                let count = call.batch.len();
-                self.finish(call.batch, answer.and_then(|answer| self.read(answer, count)));
+                let requests = || flight.batch.iter().map(|waiting| &waiting.request);
+                let done = answer.and_then(|answer| flight.call.read(answer, requests()));
+                let verdicts = done.map(|done| {
+                    if let (Some(batch), Some(sink)) = (done.changes, self.sink.upgrade()) {
+                        sink.batch(&batch, Source::Reply);
+                    }
+                    done.verdicts
+                });
+                self.finish(flight.batch, verdicts);
             }
         }
+    }
+
+    fn names(&self) -> [&[u8]; 2] {
+        [&self.keys.hash, &self.keys.log]
     }
 
     /// Tells each writer what became of its write, and goes on with those that came meanwhile.
@@ -160,63 +178,29 @@ impl Commit {
             drop(waiting.answer.send(verdict));
         }
     }
-
-    fn names(&self) -> [&[u8]; 2] {
-        [&self.keys.hash, &self.keys.log]
-    }
-
-    /// The script for a batch, and its arguments.
-    fn arguments(&self, batch: &[Waiting]) -> (&'static Script, Args) {
-        if let [Waiting { request: Request { write: Write::Destroy, id, retry_after }, .. }] = batch {
-            let mut args = vec![self.keys.channel.clone(), codec::encode_id(*id).to_vec()];
-            args.extend(retry_after.map(|after| after.generation.to_string().into_bytes()));
-            return (&DESTROY, args);
-        }
-        let mut args: Args = self.head.to_vec();
-        args.push(batch.len().to_string().into_bytes());
-        batch.iter().for_each(|waiting| codec::encode_request(&waiting.request, &mut args));
-        (&WRITE, args)
-    }
-
-    /// Gives the changes to the replica, then reads the statuses.
-    fn read(&self, answer: Value, count: usize) -> Result<Vec<Result<Verdict>>> {
-        let strange = || Error::internal("the script gave a strange answer").with_maybe_applied(true);
-        let Value::Array(answer) = answer else { return Err(strange()) };
-        let mut answer = answer.into_iter();
-        let (Some(Value::BulkString(message)), Some(Value::Int(generation))) = (answer.next(), answer.next())
-        else {
-            return Err(strange());
-        };
-        let generation = u64::try_from(generation).map_err(|_| strange())?;
-        if !message.is_empty() {
-            let batch = codec::decode_message(&Bytes::from(message))?;
-            if let Some(sink) = self.sink.upgrade() {
-                sink.batch(&batch, Source::Reply);
-            }
-        }
-        let verdicts: Vec<_> =
-            answer.map(|status| verdict(&status, generation).ok_or_else(strange)?).collect();
-        if verdicts.len() == count { Ok(verdicts) } else { Err(strange()) }
-    }
 }
 
 /// A call under way.
-struct Call {
+struct Flight {
     batch: Vec<Waiting>,
-    script: &'static Script,
-    args: Args,
+    call: Call,
     /// Whether the script's text was sent with it.
     introduced: bool,
 }
 
 impl Queue {
-    /// The next call to make, if fewer than [`FLYING`] are under way: then it counts as one of them.
+    /// The next call to make: at once if none is under way; beside another only if it is worth its while, or the
+    /// first writer to come back would always travel alone.
     fn depart(&mut self) -> Vec<Waiting> {
-        if self.flying == FLYING {
+        let worthwhile = self.flying == 0 || self.waiting.len() >= self.carried;
+        if self.flying == FLYING || !worthwhile {
             return Vec::new();
         }
         let batch = self.take();
-        self.flying += usize::from(!batch.is_empty());
+        if !batch.is_empty() {
+            self.flying += 1;
+            self.carried = batch.len();
+        }
         batch
     }
 
@@ -251,24 +235,4 @@ fn size(write: &Write) -> usize {
         Write::Clear | Write::Destroy => 1,
         Write::Txn(txn) => txn.then.iter().chain(&txn.otherwise).map(|(key, one)| key.len() + op(one)).sum(),
     }
-}
-
-fn verdict(status: &Value, generation: u64) -> Option<Result<Verdict>> {
-    let (number, matched) = match status {
-        Value::Int(number) => (*number, true),
-        Value::BulkString(text) => (std::str::from_utf8(text).ok()?.parse().ok()?, false),
-        _ => return None,
-    };
-    Some(match number {
-        UNKNOWN => {
-            let message = "the log no longer tells whether the write was applied";
-            Err(Error::internal(message).with_maybe_applied(true))
-        }
-        0 => Ok(Verdict::Unchanged { matched }),
-        1.. => {
-            let revision = u64::try_from(number).ok()?;
-            Ok(Verdict::Applied { position: Position { generation, revision }, matched })
-        }
-        _ => Ok(Verdict::Refused(Refusal::from_u8(u8::try_from(-number).ok()?)?)),
-    })
 }

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 use tokio::sync::{oneshot, watch};
 
-use super::mux::{self, Answered, Mux};
-use super::push::{PushEnd, Router};
+use super::mux::{self, Mux};
+use super::push::Router;
+use super::soon::Soon;
+use super::tls::Tls;
 use crate::engine::Sink;
 use crate::error::{Error, ErrorKind as Kind, Result};
-use crate::rt::{self, Tasks};
+use crate::rt::Tasks;
 use crate::time;
+use crate::url::{EngineUrl, RedisUrl};
 
 /// How long a call waits for a connection that was just lost.
 const GRACE: Duration = Duration::from_millis(500);
@@ -27,55 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A live connection.
-#[derive(Clone)]
-struct Connection {
-    wire: Wire,
-    dead: watch::Sender<bool>,
-}
-
-/// What calls go over.
-#[derive(Clone)]
-enum Wire {
-    /// Our own, for commands over plain TCP.
-    Direct(Arc<Mux>),
-    /// The driver of the `redis` crate, for pushes and for TLS.
-    Driver(MultiplexedConnection),
-}
-
-impl Connection {
-    /// Sends a command; `answered` gets its answer, or an error if the connection is lost.
-    fn send(&self, tasks: &Tasks, command: Cmd, answered: Answered) {
-        match &self.wire {
-            Wire::Direct(mux) => mux.send(&command.get_packed_command(), answered),
-            Wire::Driver(driver) => {
-                let (mut driver, mut dead) = (driver.clone(), self.dead.subscribe());
-                tasks.spawn(async move {
-                    let answer = tokio::select! {
-                        biased;
-                        answer = driver.send_packed_command(&command) => answer.and_then(Value::extract_error),
-                        () = rt::set(&mut dead) => Err(mux::lost()),
-                    };
-                    answered(answer);
-                });
-            }
-        }
-    }
-}
-
-impl Connection {
-    fn driver(&self) -> Result<MultiplexedConnection> {
-        match &self.wire {
-            Wire::Driver(driver) => Ok(driver.clone()),
-            Wire::Direct(_) => Err(Error::internal("a connection for commands hears no pushes")),
-        }
-    }
-}
-
 /// What a supervisor knows of its connection.
 #[derive(Clone)]
 enum State {
-    Up(Connection),
+    Up(Arc<Mux>),
     /// Lost, and the first attempts to connect again are under way.
     Lost,
     /// Known to be out of reach, and why.
@@ -92,10 +49,10 @@ enum Role {
 
 /// The connections to one server.
 pub(super) struct Link {
-    client: Client,
+    url: RedisUrl,
+    tls: Option<Tls>,
     /// How the server is named in errors.
     name: String,
-    timeout: Duration,
     commands: watch::Sender<State>,
     pushes: watch::Sender<State>,
     router: Arc<Router>,
@@ -104,26 +61,30 @@ pub(super) struct Link {
     /// What to add to the local clock to get the server's, in milliseconds.
     offset: AtomicI64,
     pub(super) tasks: Tasks,
+    /// How lone calls wait.
+    pub(super) soon: Soon,
 }
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(client: Client, name: String, timeout: Duration) -> Result<Arc<Self>> {
+    pub(super) async fn open(url: &RedisUrl) -> Result<Arc<Self>> {
         let tasks = Tasks::new().ok_or_else(|| Error::invalid("ponos runs inside a tokio runtime"))?;
+        let tls = url.tls.as_ref().map(|files| Tls::new(&url.host, files)).transpose()?;
         let link = Arc::new(Self {
-            client,
-            name,
-            timeout,
+            url: url.clone(),
+            tls,
+            name: EngineUrl::Redis(url.clone()).to_string(),
             commands: watch::Sender::new(State::Lost),
             pushes: watch::Sender::new(State::Lost),
             router: Arc::default(),
             subscribing: tokio::sync::Mutex::default(),
             offset: AtomicI64::new(0),
             tasks,
+            soon: Soon::default(),
         });
-        let deadline = time::now() + timeout;
+        let deadline = time::now() + url.connect_timeout;
         for role in [Role::Commands, Role::Pushes] {
-            let connected = time::within(deadline, "connecting", link.connect(role)).await;
+            let connected = time::within(deadline, "connecting", link.connect()).await;
             let connection = connected.map_err(|error| error.with_maybe_applied(false))?;
             link.state(role).send_replace(State::Up(connection));
             link.tasks.spawn(Self::supervise(link.clone(), role));
@@ -147,7 +108,7 @@ impl Link {
     /// Sends a command and waits for its answer.
     pub(super) async fn call(&self, command: Cmd) -> Result<Value> {
         let connection = self.ready(Role::Commands).await?;
-        self.ask(&connection, command).await
+        self.ask(&connection, &command).await
     }
 
     /// Has a sink hear a channel; the number is for [`Link::forget`].
@@ -157,11 +118,12 @@ impl Link {
         let number = self.router.add(channel, sink);
         let subscribed = async {
             // Even one that is known waits for the connection: what it does not hear it must not promise.
-            let mut driver = self.ready(Role::Pushes).await?.driver()?;
+            let connection = self.ready(Role::Pushes).await?;
             if known {
-                return Ok(());
+                Ok(())
+            } else {
+                self.ask(&connection, redis::cmd("SUBSCRIBE").arg(channel)).await.map(drop)
             }
-            driver.subscribe(channel).await.map_err(|error| self.failure(&error))
         };
         let subscribed = subscribed.await;
         if subscribed.is_err() {
@@ -181,29 +143,29 @@ impl Link {
         if self.router.hears(channel) {
             return Ok(());
         }
-        let mut driver = self.ready(Role::Pushes).await?.driver()?;
-        driver.unsubscribe(channel).await.map_err(|error| self.failure(&error))
+        let connection = self.ready(Role::Pushes).await?;
+        self.ask(&connection, redis::cmd("UNSUBSCRIBE").arg(channel)).await.map(drop)
     }
 
-    /// Sends a command if there is a connection, and gives its answer to `answered` on a task that must not wait;
+    /// Sends a packed command if there is a connection, and gives its answer to `answered` on a task that must not wait;
     /// an error at once means that nothing was sent.
     pub(super) fn send(
         self: &Arc<Self>,
-        command: Cmd,
+        command: &[u8],
         answered: impl FnOnce(Result<Value>) + Send + 'static,
     ) -> Result<()> {
         let State::Up(connection) = self.commands.borrow().clone() else { return Err(self.not_yet()) };
         let link = self.clone();
         let answered =
             move |answer: RedisResult<Value>| answered(answer.map_err(|error| link.failure(&error)));
-        connection.send(&self.tasks, command, Box::new(answered));
+        connection.send(command, Box::new(answered));
         Ok(())
     }
 
-    async fn ask(&self, connection: &Connection, command: Cmd) -> Result<Value> {
+    async fn ask(&self, connection: &Mux, command: &Cmd) -> Result<Value> {
         let (sender, answer) = oneshot::channel();
         // Who has stopped waiting does not want to know.
-        connection.send(&self.tasks, command, Box::new(|answer| drop(sender.send(answer))));
+        connection.send(&command.get_packed_command(), Box::new(|answer| drop(sender.send(answer))));
         answer.await.unwrap_or_else(|_| Err(mux::lost())).map_err(|error| self.failure(&error))
     }
 
@@ -219,7 +181,7 @@ impl Link {
         }
     }
 
-    async fn ready(&self, role: Role) -> Result<Connection> {
+    async fn ready(&self, role: Role) -> Result<Arc<Mux>> {
         if let State::Up(connection) = &*self.state(role).borrow() {
             return Ok(connection.clone());
         }
@@ -240,50 +202,35 @@ impl Link {
         Error::unavailable(format!("the connection to {} was lost just now", self.name))
     }
 
-    async fn connect(&self, role: Role) -> Result<Connection> {
-        let dead = watch::Sender::new(false);
-        let wire = match (role, self.client.get_connection_info().addr()) {
-            (Role::Commands, ConnectionAddr::Tcp(host, port)) => {
-                let connected = Mux::connect(host, *port, dead.clone()).await;
-                let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
-                self.tasks.spawn(task);
-                Wire::Direct(mux)
-            }
-            _ => {
-                let router = (role == Role::Pushes).then(|| self.router.clone());
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(self.timeout))
-                    .set_response_timeout(None)
-                    .set_pipeline_buffer_size(1_024)
-                    .set_push_sender(PushEnd { dead: dead.clone(), router });
-                let driver = self.client.get_multiplexed_async_connection_with_config(&config).await;
-                Wire::Driver(driver.map_err(|error| self.failure(&error))?)
+    async fn connect(&self) -> Result<Arc<Mux>> {
+        let address = (&*self.url.host, self.url.port);
+        let connected = Mux::connect(address, self.tls.as_ref(), self.router.clone()).await;
+        let (mux, task) = connected.map_err(|error| self.failure(&error.into()))?;
+        // The task is ours until the server has answered: an attempt that is given up takes its socket along.
+        let mut task = Box::pin(task);
+        let greeted = {
+            let mut greeting = std::pin::pin!(self.greet(&mux));
+            tokio::select! {
+                greeted = &mut greeting => greeted,
+                () = &mut task => greeting.await, // it has been told why
             }
         };
-        let connection = Connection { wire, dead };
-        if let Wire::Direct(_) = connection.wire {
-            self.greet(&connection).await?;
-        }
-        Ok(connection)
+        greeted.map_err(greeted_badly)?;
+        self.tasks.spawn(task);
+        Ok(mux)
     }
 
-    /// Logs in and chooses the database, where the driver does not do so.
-    async fn greet(&self, connection: &Connection) -> Result<()> {
-        let settings = self.client.get_connection_info().redis_settings();
-        let mut commands = Vec::new();
-        if let Some(password) = settings.password() {
+    /// Logs in and chooses the database.
+    async fn greet(&self, connection: &Mux) -> Result<()> {
+        if let Some(password) = &self.url.password {
+            // Not by HELLO: that lets any password pass for a user that needs none.
             let mut login = redis::cmd("AUTH");
-            login.arg(settings.username()).arg(password);
-            commands.push(login);
+            login.arg(&self.url.user).arg(password);
+            self.ask(connection, &login).await?;
         }
-        if settings.db() != 0 {
-            let mut select = redis::cmd("SELECT");
-            select.arg(settings.db());
-            commands.push(select);
-        }
-        commands.push(redis::cmd("PING"));
-        for command in commands {
-            self.ask(connection, command).await.map_err(|error| error.with_maybe_applied(false))?;
+        self.ask(connection, redis::cmd("HELLO").arg(3)).await?;
+        if self.url.database != 0 {
+            self.ask(connection, redis::cmd("SELECT").arg(self.url.database)).await?;
         }
         Ok(())
     }
@@ -293,7 +240,7 @@ impl Link {
         loop {
             let State::Up(connection) = link.state(role).borrow().clone() else { return };
             link.until_dead(&connection).await;
-            connection.dead.send_replace(true);
+            connection.kill();
             drop(connection);
             tracing::info!(server = link.name, pushes = role == Role::Pushes, "connection lost");
             link.state(role).send_replace(State::Lost);
@@ -309,14 +256,14 @@ impl Link {
         }
     }
 
-    async fn until_dead(&self, connection: &Connection) {
-        let mut dead = connection.dead.subscribe();
+    async fn until_dead(&self, connection: &Mux) {
         loop {
             tokio::select! {
-                () = rt::set(&mut dead) => return,
+                () = connection.until_dead() => return,
                 () = time::sleep(time::jitter(BEAT)) => {}
             }
-            let ping = self.ask(connection, redis::cmd("PING"));
+            let ping = redis::cmd("PING");
+            let ping = self.ask(connection, &ping);
             if time::within(time::now() + PATIENCE, "ping", ping).await.is_err() {
                 return;
             }
@@ -326,17 +273,17 @@ impl Link {
         }
     }
 
-    async fn reconnect(&self, role: Role) -> Connection {
+    async fn reconnect(&self, role: Role) -> Arc<Mux> {
         let mut pause = FIRST_PAUSE;
         loop {
             let attempt = async {
-                let connection = self.connect(role).await?;
+                let connection = self.connect().await?;
                 if role == Role::Pushes {
                     self.resubscribe(&connection).await?;
                 }
                 Ok(connection)
             };
-            match time::within(time::now() + self.timeout, "connecting", attempt).await {
+            match time::within(time::now() + self.url.connect_timeout, "connecting", attempt).await {
                 Ok(connection) => return connection,
                 Err(error) => {
                     tracing::debug!(server = self.name, %error, "cannot connect yet");
@@ -349,10 +296,9 @@ impl Link {
     }
 
     /// Subscribes to every channel there is, and waits for each confirmation: a server may refuse one silently.
-    async fn resubscribe(&self, connection: &Connection) -> Result<()> {
+    async fn resubscribe(&self, connection: &Mux) -> Result<()> {
         for channel in self.router.channels() {
-            let confirmed = connection.driver()?.subscribe(&channel[..]).await;
-            confirmed.map_err(|error| self.failure(&error))?;
+            self.ask(connection, redis::cmd("SUBSCRIBE").arg(&channel[..])).await?;
         }
         Ok(())
     }
@@ -386,7 +332,7 @@ impl Link {
             ("LOADING" | "READONLY" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN", _) => {
                 Error::unavailable(text)
             }
-            (_, ErrorKind::InvalidClientConfig) => Error::invalid(text),
+            _ if mux::is_tls(error) => Error::invalid(format!("tls cannot be set up: {text}")),
             (_, ErrorKind::Io) => Error::unavailable(text).with_maybe_applied(true),
             _ if error.is_connection_dropped() || error.is_timeout() => {
                 Error::unavailable(text).with_maybe_applied(true)
@@ -395,4 +341,13 @@ impl Link {
         }
         .with_source(error.clone())
     }
+}
+
+/// What a failure means before a connection has done anything. What the server itself refuses is the url's fault:
+/// a password for a server that has none, or the number of a database that is not there.
+fn greeted_badly(error: Error) -> Error {
+    if error.kind() == Kind::Internal {
+        return Error::invalid(format!("the server refuses this user or database: {}", error.message()));
+    }
+    error.with_maybe_applied(false)
 }

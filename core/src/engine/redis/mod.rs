@@ -5,9 +5,11 @@
 //! appends it to the log and publishes it. Replicas hear the channel, and repair what they missed from the log.
 //! No `KEYS`, no `CONFIG`: a user with `~prefix* &prefix* +@all -@dangerous -@admin` is enough.
 //!
-//! `link` keeps the two connections, `mux` shares one of them, `commit` gathers writes, `script` and `lua/` do them, `codec` reads
-//! and writes bytes, `push` hands messages to replicas.
+//! `link` keeps two connections, each a `mux` that many calls share; `commit` gathers writes, `call` makes calls of
+//! them, `script` and `lua/` do them, `codec` reads and writes bytes, `push` hands messages to replicas.
 
+mod args;
+mod call;
 mod codec;
 mod commit;
 mod link;
@@ -15,17 +17,14 @@ mod map;
 mod mux;
 mod push;
 mod script;
+mod soon;
+mod tls;
 
 use std::sync::{Arc, Weak};
 
-use redis::{
-    Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
-    TlsCertificates,
-};
-
 use super::{Engine, MapEngine, MapId, Reply, Sink};
 use crate::error::{Error, Result};
-use crate::url::{EngineUrl, RedisUrl, Settings, TlsFiles};
+use crate::url::{RedisUrl, Settings};
 use commit::{Commit, Keys};
 use link::Link;
 use map::RedisMap;
@@ -51,8 +50,7 @@ impl Redis {
     /// `Invalid` for a refused login, bad certificates or a server that evicts any key; `Unavailable` or
     /// `Timeout` if it does not answer.
     pub async fn open(url: &RedisUrl, settings: &Settings) -> Result<Self> {
-        let name = EngineUrl::Redis(url.clone()).to_string();
-        let link = Link::open(client(url)?, name, url.connect_timeout).await?;
+        let link = Link::open(url).await?;
         if let Err(error) = refuse_eviction(&link).await {
             link.close().await;
             return Err(error);
@@ -110,45 +108,4 @@ async fn refuse_eviction(link: &Link) -> Result<()> {
         return Err(Error::invalid(message));
     }
     Ok(())
-}
-
-fn client(url: &RedisUrl) -> Result<Client> {
-    let (host, port) = (url.host.clone(), url.port);
-    let address = match &url.tls {
-        None => ConnectionAddr::Tcp(host, port),
-        Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-    };
-    let mut login = RedisConnectionInfo::default()
-        .set_db(url.database)
-        .set_protocol(ProtocolVersion::RESP3)
-        .set_skip_set_lib_name();
-    if let Some(user) = &url.user {
-        login = login.set_username(user);
-    }
-    if let Some(password) = &url.password {
-        login = login.set_password(password);
-    }
-    let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-    let info = address.into_connection_info().map_err(|error| Error::invalid(error.to_string()))?;
-    let info = info.set_redis_settings(login).set_tcp_settings(tcp);
-    let built = match &url.tls {
-        None => Client::open(info),
-        Some(files) => Client::build_with_tls(info, certificates(files)?),
-    };
-    built.map_err(|error| Error::invalid(format!("the connection cannot be set up: {error}")))
-}
-
-fn certificates(files: &TlsFiles) -> Result<TlsCertificates> {
-    // Another part of the program may have chosen a provider first: then it stays.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).map_err(|error| {
-            Error::invalid(format!("cannot read {}: {error}", path.display())).with_source(error)
-        })
-    };
-    let client_tls = match (&files.cert, &files.key) {
-        (Some(cert), Some(key)) => Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? }),
-        _ => None,
-    };
-    Ok(TlsCertificates { client_tls, root_cert: files.ca.as_ref().map(read).transpose()? })
 }

@@ -2,21 +2,30 @@
 //!
 //! A call is written by its caller's own thread, if the socket takes it at once; its answer is handed to a function
 //! by the task that reads. So a round trip costs one wake-up, not three. What the socket does not take at once, a
-//! second task writes. TLS connections use the driver of the `redis` crate instead.
+//! second task writes. What the server pushes goes to the [`Router`] on the task that reads.
 
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use combine::stream::Decoder;
 use parking_lot::Mutex;
-use redis::{RedisError, RedisResult, Value};
+use redis::{PushKind, RedisError, RedisResult, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
+
+use super::push::Router;
+use super::tls::Tls;
 
 /// What is done with an answer.
 pub(super) type Answered = Box<dyn FnOnce(RedisResult<Value>) + Send>;
+
+/// The two halves of a socket, plain or TLS.
+type Reading = Box<dyn AsyncRead + Send + Unpin>;
+type Writing = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How many bytes may wait for the socket before calls are refused: the server has stopped reading.
 const UNSENT: usize = 256 << 20;
@@ -26,36 +35,45 @@ pub(super) struct Mux {
     outbox: Mutex<Outbox>,
     writable: Notify,
     dead: watch::Sender<bool>,
+    router: Arc<Router>,
 }
 
 struct Outbox {
-    socket: OwnedWriteHalf,
+    socket: Writing,
     unsent: Vec<u8>,
     /// Who waits for the next answers, in the order of the calls; `None` once the connection is lost.
     waiting: Option<VecDeque<Answered>>,
 }
 
 impl Mux {
-    /// Connects; `dead` is set when the connection ends. The caller runs the task that is returned.
+    /// Connects. The caller runs the task that is returned.
     pub(super) async fn connect(
-        host: &str,
-        port: u16,
-        dead: watch::Sender<bool>,
+        address: (&str, u16),
+        tls: Option<&Tls>,
+        router: Arc<Router>,
     ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + 'static)> {
-        let stream = TcpStream::connect((host, port)).await?;
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (reader, socket) = stream.into_split();
+        let (reading, socket): (Reading, Writing) = match tls {
+            None => {
+                let (reading, writing) = stream.into_split();
+                (Box::new(reading), Box::new(writing))
+            }
+            Some(tls) => {
+                let (reading, writing) = tokio::io::split(tls.connect(stream).await?);
+                (Box::new(reading), Box::new(writing))
+            }
+        };
         let outbox = Mutex::new(Outbox { socket, unsent: Vec::new(), waiting: Some(VecDeque::new()) });
-        let mux = Arc::new(Self { outbox, writable: Notify::new(), dead });
+        let mux = Arc::new(Self { outbox, writable: Notify::new(), dead: watch::Sender::new(false), router });
         let task = mux.clone();
         Ok((mux, async move {
-            let mut ended = task.dead.subscribe();
-            tokio::select! {
-                () = task.read(reader) => {}
-                () = task.write() => {}
-                () = crate::rt::set(&mut ended) => {}
-            }
-            task.end();
+            let why = tokio::select! {
+                why = task.read(reading) => why,
+                () = task.write() => lost(),
+                () = task.until_dead() => lost(),
+            };
+            task.end(&why);
         }))
     }
 
@@ -69,25 +87,38 @@ impl Mux {
             return answered(Err(lost()));
         };
         waiting.push_back(answered);
-        let idle = outbox.unsent.is_empty();
-        let sent = if idle { outbox.socket.try_write(command).unwrap_or(0) } else { 0 };
-        outbox.unsent.extend_from_slice(&command[sent..]);
-        if idle && !outbox.unsent.is_empty() {
+        if !outbox.send(command) {
             self.writable.notify_one();
         }
     }
 
-    /// Gives each answer to whom it belongs.
-    async fn read(&self, mut socket: OwnedReadHalf) {
+    /// Ends the connection.
+    pub(super) fn kill(&self) {
+        self.dead.send_replace(true);
+    }
+
+    /// Waits until the connection has ended.
+    pub(super) async fn until_dead(&self) {
+        crate::rt::set(&mut self.dead.subscribe()).await;
+    }
+
+    /// Gives each answer to whom it belongs, and pushes to the router, until it cannot go on.
+    async fn read(&self, mut socket: Reading) -> RedisError {
         let mut decoder = Decoder::new();
         loop {
-            let answer = redis::parse_redis_value_async(&mut decoder, &mut socket).await;
-            if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
-                return;
-            }
+            let answer = match redis::parse_redis_value_async(&mut decoder, &mut socket).await {
+                Ok(Value::Push { kind: PushKind::Subscribe | PushKind::Unsubscribe, .. }) => Ok(Value::Okay),
+                Ok(Value::Push { kind, data }) => {
+                    self.router.push(&kind, data);
+                    continue;
+                }
+                Err(error) if is_tls(&error) => return error,
+                Err(error) if error.is_unrecoverable_error() => return lost(),
+                answer => answer.and_then(Value::extract_error),
+            };
             let next = self.outbox.lock().waiting.as_mut().and_then(VecDeque::pop_front);
-            let Some(answered) = next else { return };
-            answered(answer.and_then(Value::extract_error));
+            let Some(answered) = next else { return lost() };
+            answered(answer);
         }
     }
 
@@ -95,37 +126,61 @@ impl Mux {
     async fn write(&self) {
         loop {
             self.writable.notified().await;
-            while !self.outbox.lock().unsent.is_empty() {
-                if self.drain().await.is_err() {
-                    return;
-                }
+            if std::future::poll_fn(|context| self.outbox.lock().drain(context)).await.is_err() {
+                return;
             }
         }
     }
 
-    async fn drain(&self) -> Result<()> {
-        std::future::poll_fn(|context| {
-            let mut outbox = self.outbox.lock();
-            let Outbox { socket, unsent, .. } = &mut *outbox;
-            let socket = std::pin::Pin::new(socket);
-            let written = std::task::ready!(tokio::io::AsyncWrite::poll_write(socket, context, unsent))?;
-            unsent.drain(..written);
-            std::task::Poll::Ready(if written == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(()) })
-        })
-        .await
-    }
-
     /// The connection is over: nobody waits in vain.
-    fn end(&self) {
-        self.dead.send_replace(true);
+    fn end(&self, why: &RedisError) {
+        self.kill();
         let waiting = self.outbox.lock().waiting.take();
         for answered in waiting.into_iter().flatten() {
-            answered(Err(lost()));
+            answered(Err(why.clone()));
         }
+    }
+}
+
+impl Outbox {
+    /// Sends as much as the socket takes at once; `false` if something is left for [`Outbox::drain`].
+    fn send(&mut self, command: &[u8]) -> bool {
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(command);
+            return true; // someone is draining
+        }
+        // Nobody is to be woken: what is left goes to the task that drains, which asks for itself.
+        let mut context = Context::from_waker(Waker::noop());
+        let sent = match Pin::new(&mut self.socket).poll_write(&mut context, command) {
+            Poll::Ready(Ok(sent)) => sent,
+            Poll::Ready(Err(_)) | Poll::Pending => 0, // draining finds out
+        };
+        self.unsent.extend_from_slice(&command[sent..]);
+        self.unsent.is_empty() && Pin::new(&mut self.socket).poll_flush(&mut context).is_ready()
+    }
+
+    fn drain(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        while !self.unsent.is_empty() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.unsent))?;
+            if written == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+            self.unsent.drain(..written);
+        }
+        Pin::new(&mut self.socket).poll_flush(context)
     }
 }
 
 /// The error of a call whose answer will not come.
 pub(super) fn lost() -> RedisError {
     Error::new(ErrorKind::BrokenPipe, "the connection was lost before it answered").into()
+}
+
+/// Whether one of the two sides did not accept the other's certificate or way of encryption: no waiting mends that.
+pub(super) fn is_tls(error: &RedisError) -> bool {
+    type Cause = dyn std::error::Error + Send + Sync;
+    // The crate gives its cause inside of the pointer that holds it.
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Arc<Cause>>());
+    let inner = cause.and_then(|cause| cause.downcast_ref::<Error>()?.get_ref());
+    inner.is_some_and(Cause::is::<rustls::Error>)
 }

@@ -1,14 +1,12 @@
-//! What the server pushes: published messages on their way to the sinks of the maps, and the end of a connection.
+//! What the server pushes: published messages on their way to the sinks of the maps.
 
 use std::collections::HashMap;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use redis::aio::{AsyncPushSender, SendError};
-use redis::{PushInfo, PushKind, Value};
-use tokio::sync::watch;
+use redis::{PushKind, Value};
 
 use super::codec;
 use crate::engine::{Sink, Source};
@@ -57,12 +55,26 @@ impl Router {
         sinks.iter().for_each(|sink| tell(&**sink));
     }
 
-    fn message(&self, channel: &[u8], payload: Vec<u8>) {
+    /// Hands a message to the sinks of its channel.
+    pub(super) fn push(&self, kind: &PushKind, data: Vec<Value>) {
+        let mut data = data.into_iter();
+        if let (PushKind::Message, Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
+            (kind, data.next(), data.next())
+        {
+            self.message(&channel, &payload.into());
+        }
+    }
+
+    fn message(&self, channel: &[u8], payload: &Bytes) {
         let sinks: Vec<_> = match self.sinks.read().get(channel) {
             Some(sinks) => sinks.iter().filter_map(|(_, sink)| sink.upgrade()).collect(),
             None => return,
         };
-        match codec::decode_message(&Bytes::from(payload)) {
+        let known = codec::decode_head(payload);
+        if known.is_some_and(|(first, id, count)| sinks.iter().all(|sink| sink.knows(first, id, count))) {
+            return; // mostly the client's own writes, whose answers were faster
+        }
+        match codec::decode_message(payload) {
             Ok(batch) => sinks.iter().for_each(|sink| sink.batch(&batch, Source::Push)),
             Err(error) => {
                 // Whoever sent this, the log says what is true.
@@ -70,32 +82,5 @@ impl Router {
                 sinks.iter().for_each(|sink| sink.restored());
             }
         }
-    }
-}
-
-/// The end of a connection that the driver gives pushes to.
-#[derive(Clone)]
-pub(super) struct PushEnd {
-    /// Set when the connection ends.
-    pub(super) dead: watch::Sender<bool>,
-    /// Where messages go; none on the connection for commands.
-    pub(super) router: Option<Arc<Router>>,
-}
-
-impl AsyncPushSender for PushEnd {
-    fn send(&self, info: PushInfo) -> Result<(), SendError> {
-        match (info.kind, &self.router) {
-            (PushKind::Disconnection, _) => drop(self.dead.send_replace(true)),
-            (PushKind::Message, Some(router)) => {
-                let mut data = info.data.into_iter();
-                if let (Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
-                    (data.next(), data.next())
-                {
-                    router.message(&channel, payload);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

@@ -3,8 +3,9 @@
 use std::error::Error as _;
 use std::sync::LazyLock;
 
-use redis::{Cmd, RedisError};
+use redis::RedisError;
 
+use super::args::Args;
 use crate::error::Error;
 
 /// A script with the name that the server knows it by.
@@ -14,10 +15,27 @@ pub(super) struct Script {
 }
 
 /// Applies writes.
-pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| {
-    let ops = [include_str!("lua/number.lua"), include_str!("lua/items.lua"), include_str!("lua/ops.lua")];
-    Script::new(include_str!("lua/write.lua").replace("--OPS", &ops.join("\n")))
-});
+pub(super) static WRITE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(whole(include_str!("lua/write.lua"))));
+
+/// Sets keys, whatever they hold.
+pub(super) static SET: LazyLock<Script> = LazyLock::new(|| Script::new(whole(include_str!("lua/set.lua"))));
+
+/// What the scripts have in common, and the parts of the long one, by the lines that they stand for.
+const PARTS: &[(&str, &str)] = &[
+    ("--BEGIN\n", include_str!("lua/begin.lua")),
+    ("--LOG\n", include_str!("lua/log.lua")),
+    ("--STATE\n", include_str!("lua/state.lua")),
+    ("--OPS\n", include_str!("lua/ops.lua")),
+    ("--NUMBERS\n", include_str!("lua/number.lua")),
+    ("--ITEMS\n", include_str!("lua/items.lua")),
+    ("--TXN\n", include_str!("lua/txn.lua")),
+    ("--RETRY\n", include_str!("lua/retry.lua")),
+];
+
+fn whole(script: &str) -> String {
+    PARTS.iter().fold(script.to_owned(), |script, (line, part)| script.replace(line, part))
+}
 
 /// Removes a map.
 pub(super) static DESTROY: LazyLock<Script> =
@@ -29,27 +47,24 @@ impl Script {
         Self { text, sha }
     }
 
-    /// The call of it, for a server that knows it.
-    pub(super) fn call(&self, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
-        self.command("EVALSHA", &self.sha, keys, args)
+    /// The call of it, but for the arguments behind the keys.
+    pub(super) fn call(&self, keys: [&[u8]; 2]) -> Args {
+        call("EVALSHA", &self.sha, keys)
     }
 
-    /// The call of it that brings its text, for a server that does not.
-    pub(super) fn introduce(&self, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
-        self.command("EVAL", &self.text, keys, args)
+    /// The call of it that brings its text.
+    pub(super) fn introduce(&self, keys: [&[u8]; 2]) -> Args {
+        call("EVAL", &self.text, keys)
     }
+}
 
-    fn command(&self, name: &str, script: &str, keys: &[&[u8]], args: &[Vec<u8>]) -> Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(keys.len());
-        for key in keys {
-            command.arg(*key);
-        }
-        for arg in args {
-            command.arg(&arg[..]);
-        }
-        command
-    }
+fn call(name: &str, script: &str, keys: [&[u8]; 2]) -> Args {
+    let mut args = Args::default();
+    args.push(name);
+    args.push(script);
+    args.push_number(keys.len());
+    keys.into_iter().for_each(|key| args.push(key));
+    args
 }
 
 /// Whether the server does not know the script: it is new, was restarted, or was told to forget.

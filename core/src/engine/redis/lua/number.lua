@@ -59,3 +59,31 @@ local function format_float(number)
   end
   return string.format('%.17g', number)
 end
+
+local function counted(key, sum, deadline)
+  put(key, sum, PLAIN, deadline or 0)
+  return 1
+end
+
+function ops.I(at)
+  local key, by, min, max = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local revision, deadline, shape, value = live(key)
+  if not revision then value, shape = '0', PLAIN end
+  if shape ~= PLAIN or not is_integer(value) then return NUMBER, at + 4 end
+  local sum = sum_integer(value, by)
+  if outside(sum, min, max) then return BOUNDS, at + 4 end
+  return counted(key, sum, deadline), at + 4
+end
+
+function ops.F(at)
+  local key, by, min, max = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local revision, deadline, shape, value = live(key)
+  if not revision then value, shape = '0', PLAIN end
+  local number = shape == PLAIN and parse_float(value)
+  if not number then return NUMBER, at + 4 end
+  local sum = number + by
+  local fits = math.abs(sum) ~= math.huge
+  fits = fits and (min == '' or tonumber(min) <= sum) and (max == '' or sum <= tonumber(max))
+  if not fits then return BOUNDS, at + 4 end
+  return counted(key, format_float(sum), deadline), at + 4
+end
