@@ -1,8 +1,8 @@
 //! What the core tells its host's logger.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::queue::LOGS;
+use crate::runtime::Held;
 
 /// One log record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,16 +76,21 @@ impl Logs {
     /// counted, and told.
     pub(crate) fn listen(level: &str) -> Option<Arc<Self>> {
         let logs = Arc::<Self>::default();
-        let keeps = Arc::downgrade(&logs);
-        let keep = move |record| keeps.upgrade().into_iter().for_each(|logs| logs.keep(&record));
+        // In a forked child nobody asks for them, and the lock may be held for ever.
+        let kept = Held::new(Arc::downgrade(&logs));
+        let keep = move |record| {
+            if let Some(logs) = kept.get().ok().and_then(Weak::upgrade) {
+                logs.keep(record);
+            }
+        };
         logs.number.store(listen(level, keep)?, Ordering::Relaxed);
         Some(logs)
     }
 
-    fn keep(&self, record: &Record) {
+    fn keep(&self, record: Record) {
         let mut waiting = self.waiting.lock();
         if waiting.len() < LOGS {
-            waiting.push(record.clone());
+            waiting.push(record);
             self.more.notify_one();
         } else {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -114,17 +120,18 @@ impl Logs {
         }
     }
 
-    /// Whoever waits is at the end.
-    pub(crate) fn stop(&self) {
+    /// Whoever waits is at the end. What was left is the caller's.
+    pub(crate) fn stop(&self) -> Vec<Record> {
         stop(self.number.load(Ordering::Relaxed));
         self.ended.store(true, Ordering::SeqCst);
         self.more.notify_one();
+        std::mem::take(&mut *self.waiting.lock())
     }
 }
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        self.stop();
+        stop(self.number.load(Ordering::Relaxed));
     }
 }
 
@@ -205,13 +212,14 @@ mod tests {
     async fn records_wait_until_they_are_asked_for_and_the_lost_are_counted() {
         let logs = Logs::listen("error").expect("a level");
         let record = |message: &str| Record { level: "error", target: "test", message: message.into() };
-        (0..LOGS + 2).for_each(|_| logs.keep(&record("full")));
+        (0..LOGS + 2).for_each(|_| logs.keep(record("full")));
         let records = logs.next().await.expect("records");
         assert_eq!(records.len(), LOGS + 1);
         assert_eq!(records[LOGS].message, "2 log records were dropped");
-        logs.keep(&record("after"));
+        logs.keep(record("after"));
         assert_eq!(logs.next().await.expect("one"), [record("after")]);
-        logs.stop();
+        logs.keep(record("left"));
+        assert_eq!(logs.stop(), [record("left")]);
         assert_eq!(logs.next().await.expect_err("the end").kind(), ponos::ErrorKind::Closed);
         assert!(Logs::listen("loud").is_none());
     }

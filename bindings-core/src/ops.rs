@@ -101,14 +101,9 @@ fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
         }
         (Some(Object::Logs(logs)), "next") => {
             let logs = logs.clone();
-            Ok(waits(
-                async move { Ok(Plain::List(logs.next().await?.into_iter().map(Into::into).collect())) },
-            ))
+            Ok(waits(async move { logs.next().await }))
         }
-        (Some(Object::Logs(logs)), _) => {
-            logs.stop();
-            Ok(Begun::Ready(Plain::Nil))
-        }
+        (Some(Object::Logs(logs)), _) => Ok(Begun::Ready(logs.stop().into())),
         (Some(Object::Client(client)), _) => of_client(client.clone(), name, args),
         (Some(Object::Watcher(watcher)), _) => of_watcher(watcher.clone(), name, args),
         (Some(Object::Map(map)), _) => match write_op(name, args)? {

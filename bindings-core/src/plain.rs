@@ -242,6 +242,12 @@ impl From<Record> for Plain {
     }
 }
 
+impl From<Vec<Record>> for Plain {
+    fn from(records: Vec<Record>) -> Self {
+        Self::List(records.into_iter().map(Into::into).collect())
+    }
+}
+
 /// Kind, message, operation, object, whether the write may have been applied, causes, and the name of a misuse.
 impl From<&Error> for Plain {
     fn from(error: &Error) -> Self {
