@@ -3,8 +3,6 @@ package ponos
 /*
 #cgo noescape ponos_submit
 #cgo nocallback ponos_submit
-#cgo noescape ponos_take
-#cgo nocallback ponos_take
 #cgo nocallback ponos_cancel
 #include "ponos.h"
 
@@ -13,6 +11,7 @@ void ponosDeliver(PonosItem *items, size_t count);
 import "C"
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"runtime/cgo"
@@ -23,7 +22,7 @@ import (
 // start has the core deliver to this package; everything that makes a first object calls it.
 var start = sync.OnceFunc(func() { C.ponos_start(C.PonosDeliver(C.ponosDeliver)) })
 
-// call is one in flight: where its answer arrives. The core knows it by number only; 0 is for log records.
+// call is one in flight: where its answer arrives. The core knows it by number only.
 type call struct {
 	number uint64
 	done   chan struct{} // of capacity 1, so that delivering never waits
@@ -62,30 +61,30 @@ func (c *call) put() {
 	idle.Unlock()
 }
 
-// do runs an operation on an object, or on none, and reads its answer.
+// do runs an operation on an object, and reads its answer.
 //
 // A call that has to wait is delivered exactly once, and do waits for that even if ctx is done: the core then drops
 // the call at once, so no call outlives its caller and none is delivered to another.
-func do[T any](ctx context.Context, on *handle, op string, read func(*answer) T, args ...any) (T, error) {
-	var none T
+func do[T any](ctx context.Context, on *handle, op string, read func(*answer) T, args ...any) (result T, _ error) {
+	on = cmp.Or(on, &nothing)
 	if ctx == nil {
 		panic("ponos: nil Context")
 	}
 	if ctx.Err() != nil {
-		return none, contextError(ctx, op, on.name(), false)
+		return result, contextError(ctx, op, on.named, false)
 	}
 	c := takeCall()
 	defer c.put()
 	c.args = c.args[:0].add(args...)
-	gaveUp := c.run(ctx, on, op)
+	c.run(ctx, on, op)
 	if c.answer.byte() == 0 {
 		return read(&c.answer), nil
 	}
 	e := readError(&c.answer)
-	if gaveUp && e.Kind == ErrClosed {
-		return none, contextError(ctx, op, on.name(), e.MaybeApplied)
+	if ctx.Err() != nil && e.Kind == ErrClosed {
+		return result, contextError(ctx, op, on.named, e.MaybeApplied)
 	}
-	return none, e
+	return result, e
 }
 
 // local does a read that never waits; it gives nothing if an argument is no UTF-8, as nothing has such a key.
@@ -94,46 +93,30 @@ func local[T any](on *handle, op string, read func(*answer) T, args ...any) T {
 	return found
 }
 
-// run gets the packed answer, and says whether the context was done before it.
-func (c *call) run(ctx context.Context, on *handle, op string) bool {
+// run gets the packed answer. What waits is delivered at once if the context is done.
+func (c *call) run(ctx context.Context, on *handle, op string) {
 	var reply C.PonosReply
-	if on != nil {
-		on.calling.Lock()
-	}
-	waits := C.ponos_submit(on.number(), (*C.uint8_t)(unsafe.StringData(op)), C.size_t(len(op)),
+	on.calling.Lock()
+	waits := C.ponos_submit(on.id, (*C.uint8_t)(unsafe.StringData(op)), C.size_t(len(op)),
 		(*C.uint8_t)(unsafe.SliceData(c.args)), C.size_t(len(c.args)), C.uint64_t(c.number), C.bool(ctx.Done() != nil),
 		(*C.uint8_t)(&c.room[0]), C.size_t(len(c.room)), &reply)
-	if on != nil {
-		on.calling.Unlock()
-	}
+	on.calling.Unlock()
 	runtime.KeepAlive(on)
+	if reply.held != 0 {
+		defer C.ponos_free(reply.held)
+	}
 	switch {
 	case bool(waits):
-		return c.wait(ctx, reply.cancel)
-	case reply.spill == 0:
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			C.ponos_cancel(reply.held)
+			<-c.done
+		}
+	case reply.held == 0:
 		c.answer = answer{c.room[:reply.len]}
 	default:
-		long := make([]byte, reply.len)
-		C.ponos_take(reply.spill, (*C.uint8_t)(&long[0]), reply.len)
-		c.answer = answer{long}
-	}
-	return false
-}
-
-// wait waits for the delivery, and says whether the context was done before it.
-func (c *call) wait(ctx context.Context, cancel C.size_t) bool {
-	if cancel == 0 {
-		<-c.done
-		return false
-	}
-	defer C.ponos_free(cancel)
-	select {
-	case <-c.done:
-		return false
-	case <-ctx.Done():
-		C.ponos_cancel(cancel)
-		<-c.done
-		return true
+		c.answer = answer{clone(unsafe.Slice((*byte)(reply.data), int(reply.len)))}
 	}
 }
 
@@ -143,15 +126,8 @@ func (c *call) wait(ctx context.Context, cancel C.size_t) bool {
 func ponosDeliver(items *C.PonosItem, count C.size_t) {
 	for _, item := range unsafe.Slice(items, int(count)) {
 		data := unsafe.Slice((*byte)(item.data), int(item.len))
-		if item.call == 0 {
-			logged(answer{data})
-			continue
-		}
 		c := cgo.Handle(item.call).Value().(*call)
 		c.answer = answer{append(c.room[:0], data...)}
-		select {
-		case c.done <- struct{}{}:
-		default:
-		}
+		c.done <- struct{}{}
 	}
 }

@@ -1,7 +1,6 @@
-package ponos
+//go:build cgo
 
-// #include "ponos.h"
-import "C"
+package ponos
 
 import (
 	"cmp"
@@ -10,7 +9,10 @@ import (
 )
 
 // Version is the version of the core.
-func Version() string { return C.GoString(C.ponos_version()) }
+func Version() string {
+	start()
+	return local(&nothing, "version", (*answer).text)
+}
 
 // Client is a client of one engine.
 type Client struct {
@@ -32,12 +34,24 @@ func (c *Client) String() string { return "ponos.Client(" + c.scheme + ")" }
 // engine does not answer within connect_timeout. Cost: for Redis two connections, however many maps are opened.
 func Open(ctx context.Context, url string) (*Client, error) {
 	start()
-	id, err := do(ctx, nil, "open", (*answer).handle, url)
+	id, err := do(ctx, &nothing, "open", (*answer).handle, url)
 	if err != nil {
 		return nil, err
 	}
 	scheme, _, _ := strings.Cut(url, ":")
 	return &Client{newHandle(id, ""), scheme}, nil
+}
+
+// MapOptions says how to open a map. The zero value has the defaults.
+type MapOptions struct {
+	// Codec is the name of the codec of the values, kept with the map: a client that opens it with another gets
+	// ErrInvalid. Default "bytes". [MapOf] opens a map with a codec that encodes and decodes.
+	Codec string
+	// Ordered keeps a second, ordered index of the keys, for Prefix and Range in O(log n + results) at about 3 µs more
+	// a change. Default false: they look at every key.
+	Ordered bool
+	// WatchQueue is how many events of a watcher wait one by one before those of one key are merged. Default 4,096.
+	WatchQueue int
 }
 
 // Map opens a map: subscribes to its changes and loads its entries. A map that nobody has written to is empty; opening
@@ -50,16 +64,15 @@ func Open(ctx context.Context, url string) (*Client, error) {
 // at least every write that had returned anywhere. Cost: a few round trips and one for each 1,000 keys; about 250
 // bytes of memory per entry besides its key and value.
 func (c *Client) Map(ctx context.Context, name string, options *MapOptions) (*Map, error) {
-	if options == nil {
-		options = &MapOptions{}
-	}
+	options = cmp.Or(options, &MapOptions{})
 	codec := cmp.Or(options.Codec, "bytes")
 	queue := unless(int64(options.WatchQueue), 0)
 	id, err := do(ctx, c.handle, "client.map", (*answer).handle, name, codec, options.Ordered, queue)
 	if err != nil {
 		return nil, err
 	}
-	return &Map{reads{newHandle(id, name)}, codec}, nil
+	m := newHandle(id, name)
+	return &Map{reads{m}, writes[[]byte]{to: m}, codec}, nil
 }
 
 // Close closes every map, draining writes in flight, and the connections. It waits for that as long as the URL's

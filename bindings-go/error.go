@@ -85,11 +85,7 @@ func (e *Error) Unwrap() error { return e.cause }
 func readError(a *answer) *Error {
 	a.list()
 	e := &Error{Kind: ErrorKind(a.text()), Message: a.text(), Operation: a.text(), Object: a.text(), MaybeApplied: a.flag()}
-	causes := make([]string, a.list())
-	for i := range causes {
-		causes[i] = a.text()
-	}
-	if len(causes) > 0 {
+	if causes := a.texts(); len(causes) > 0 {
 		e.cause = errors.New(strings.Join(causes, ": "))
 	}
 	return e

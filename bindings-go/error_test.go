@@ -10,7 +10,7 @@ import (
 func TestAnErrorSaysWhatWhereAndWhetherItHappened(t *testing.T) {
 	m := opened(t)
 	ok(m.Set(t.Context(), "k", nil))
-	_, err := m.SetWith(t.Context(), "k", nil, SetOptions{When: IfAbsent()})
+	_, err := m.Set(t.Context(), "k", nil, IfAbsent())
 	e := fails(t, err, ErrConflict, false)
 	equal(t, e.Operation, "map.set")
 	equal(t, e.Object, "m")

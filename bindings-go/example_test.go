@@ -56,12 +56,11 @@ func Example() {
 	// set "btc" "64000"
 }
 
-func ExampleMap_SetWith() {
+func ExampleMap_Set() {
 	shards, done := open("shards")
 	defer done()
 	claim := func(who string) error {
-		lease := ponos.SetOptions{When: ponos.IfAbsent(), TTL: 10 * time.Second}
-		_, err := shards.SetWith(context.Background(), "shard-1", []byte(who), lease)
+		_, err := shards.Set(context.Background(), "shard-1", []byte(who), ponos.IfAbsent(), ponos.TTL(10*time.Second))
 		return err
 	}
 	fmt.Println(claim("me"))
@@ -75,11 +74,11 @@ func ExampleMap_SetWith() {
 	// true map.set shards false
 }
 
-func ExampleMap_IncrWith() {
+func ExampleMap_Incr() {
 	stock, done := open("stock")
 	defer done()
 	for _, by := range []int64{2, -1, -5} {
-		counted, err := stock.IncrWith(context.Background(), "apples", by, ponos.IncrOptions{Min: ponos.Bound[int64](0)})
+		counted, err := stock.Incr(context.Background(), "apples", by, ponos.AtLeast(0))
 		fmt.Println(counted.Value, errors.Is(err, ponos.ErrConflict))
 	}
 	// Output:

@@ -12,6 +12,7 @@ package ponos
 import "C"
 
 import (
+	"cmp"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -28,29 +29,19 @@ type handle struct {
 	calling sync.Mutex
 }
 
+// nothing is what an operation is done on that needs no object, or that nobody has opened.
+var nothing handle
+
 func newHandle(id uintptr, name string) *handle {
 	h := &handle{id: C.size_t(id), named: name}
 	runtime.AddCleanup(h, func(id C.size_t) { C.ponos_free(id) }, h.id)
 	return h
 }
 
-func (h *handle) number() C.size_t {
-	if h == nil {
-		return 0
-	}
-	return h.id
-}
-
-func (h *handle) name() string {
-	if h == nil {
-		return ""
-	}
-	return h.named
-}
-
 // peek copies the value of key, or its packed entry, into dst if it fits, and gives its length; -1 if it is absent.
 func (h *handle) peek(key string, whole bool, dst []byte) int {
-	length := C.ponos_get(h.number(), (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)), C.bool(whole),
+	h = cmp.Or(h, &nothing)
+	length := C.ponos_get(h.id, (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)), C.bool(whole),
 		(*C.uint8_t)(unsafe.SliceData(dst)), C.size_t(len(dst)))
 	runtime.KeepAlive(h)
 	return int(length)
@@ -74,7 +65,7 @@ func (h *handle) get(dst []byte, key string, whole bool) ([]byte, bool) {
 
 // stamp is the number that rises when key may have changed. It is valid as long as the handle.
 func (h *handle) stamp(key string) *atomic.Uint64 {
-	stamp := C.ponos_stamp(h.number(), (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)))
+	stamp := C.ponos_stamp(h.id, (*C.uint8_t)(unsafe.StringData(key)), C.size_t(len(key)))
 	runtime.KeepAlive(h)
 	return (*atomic.Uint64)(unsafe.Pointer(stamp))
 }

@@ -3,6 +3,7 @@
 package ponos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -31,6 +32,7 @@ import (
 // [Error].MaybeApplied says.
 type Map struct {
 	reads
+	writes[[]byte]
 	codec string
 }
 
@@ -40,7 +42,7 @@ func (m *Map) String() string {
 }
 
 // Name is the map's name.
-func (m *Map) Name() string { return m.name() }
+func (m *Map) Name() string { return cmp.Or(m.handle, &nothing).named }
 
 // Codec is the name of the map's codec.
 func (m *Map) Codec() string { return m.codec }
@@ -73,7 +75,7 @@ func (m *Map) Status() Status {
 
 // Snapshot is the whole map at one revision. Cost: O(1); it keeps what it shows in memory.
 func (m *Map) Snapshot() *Snapshot {
-	return &Snapshot{reads{newHandle(local(m.handle, "map.snapshot", (*answer).handle), m.name())}}
+	return &Snapshot{reads{newHandle(local(m.handle, "map.snapshot", (*answer).handle), m.Name())}}
 }
 
 // Snapshot is a map as it was at one revision: it never changes, and keeps what it shows in memory. Keys that had
@@ -90,17 +92,18 @@ func (s *Snapshot) String() string {
 // Errors: [ErrInvalid] for a bad key, [ErrClosed], [ErrTimeout], [ErrUnavailable]. Consistency: linearizable with all
 // writes, on an engine with one primary. Cost: one round trip.
 func (m *Map) GetLatest(ctx context.Context, key string) (Entry, bool, error) {
-	there := false
-	entry, err := do(ctx, m.handle, "map.get_latest", func(a *answer) (entry Entry) {
-		if there = a.list() > 0; there {
-			entry.Value, entry.Shape = a.value()
-			entry.Revision = a.u64()
-			a.text()
-			entry.Expires = a.time()
-		}
-		return entry
-	}, key)
-	return entry, there, err
+	entry, err := do(ctx, m.handle, "map.get_latest", readLatest, key)
+	return entry, entry.Revision > 0, err
+}
+
+func readLatest(a *answer) (entry Entry) {
+	if a.list() > 0 {
+		entry.Value, entry.Shape = a.value()
+		entry.Revision = a.u64()
+		a.text()
+		entry.Expires = a.time()
+	}
+	return entry
 }
 
 // Sync waits until the local copy shows everything that the engine had accepted when this was called, and gives the

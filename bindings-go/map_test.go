@@ -92,17 +92,17 @@ func TestAValueOverTheLimitIsRefusedUnlessItIsRaised(t *testing.T) {
 
 func TestConditionsAndTimesToLive(t *testing.T) {
 	m, ctx := opened(t), t.Context()
-	ok(m.SetWith(ctx, "k", []byte("1"), SetOptions{When: IfAbsent()}))
+	ok(m.Set(ctx, "k", []byte("1"), IfAbsent()))
 	for _, when := range []Condition{IfAbsent(), IfRevision(7), IfValue([]byte("2"))} {
-		_, err := m.SetWith(ctx, "k", []byte("2"), SetOptions{When: when})
+		_, err := m.Set(ctx, "k", []byte("2"), when)
 		fails(t, err, ErrConflict, false)
-		_, err = m.DeleteWith(ctx, "k", DeleteOptions{When: when})
+		_, err = m.Delete(ctx, "k", when)
 		fails(t, err, ErrConflict, false)
 	}
 	for _, when := range []Condition{IfPresent(), IfRevision(2), IfValue([]byte("2")), {}} {
-		ok(m.SetWith(ctx, "k", []byte("2"), SetOptions{When: when}))
+		ok(m.Set(ctx, "k", []byte("2"), when))
 	}
-	ok(m.SetWith(ctx, "k", []byte("3"), SetOptions{TTL: time.Hour}))
+	ok(m.Set(ctx, "k", []byte("3"), TTL(time.Hour)))
 	entry, _ := m.Entry("k")
 	if left := time.Until(entry.Expires); left < 59*time.Minute || left > time.Hour {
 		t.Fatal(entry)
@@ -110,28 +110,32 @@ func TestConditionsAndTimesToLive(t *testing.T) {
 	equal(t, entry.Revision, 6)
 	_, err := m.Touch(ctx, "k", 0)
 	fails(t, err, ErrInvalid, false)
+	_, err = m.Set(ctx, "k", nil, IfPresent(), IfRevision(6))
+	fails(t, err, ErrInvalid, false)
 	equal(t, ok(m.Touch(ctx, "k", Forever)).Changed, true)
 	entry, _ = m.Entry("k")
 	equal(t, entry.Expires.IsZero(), true)
-	for _, ttl := range []time.Duration{-time.Second, time.Microsecond, 200 * 365 * 24 * time.Hour} {
-		_, err := m.SetWith(ctx, "k", nil, SetOptions{TTL: ttl})
+	for _, ttl := range []time.Duration{0, -time.Second, time.Microsecond, 200 * 365 * 24 * time.Hour} {
+		_, err := m.Set(ctx, "k", nil, TTL(ttl))
 		fails(t, err, ErrInvalid, false)
 	}
-	ok(m.SetWith(ctx, "soon", nil, SetOptions{TTL: time.Millisecond}))
+	ok(m.Set(ctx, "soon", nil, IfAbsent(), TTL(time.Millisecond)))
 	becomes(t, "the entry expires", func() bool { return !m.Contains("soon") })
 }
 
 func TestCountersHaveBounds(t *testing.T) {
 	m, ctx := opened(t), t.Context()
 	equal(t, ok(m.Incr(ctx, "n", 5)).Value, 5)
-	equal(t, ok(m.IncrWith(ctx, "n", -5, IncrOptions{Min: Bound[int64](0)})).Value, 0)
-	_, err := m.IncrWith(ctx, "n", -1, IncrOptions{Min: Bound[int64](0)})
+	equal(t, ok(m.Incr(ctx, "n", -5, AtLeast(0))).Value, 0)
+	_, err := m.Incr(ctx, "n", -1, AtLeast(int64(0)), AtMost(10))
 	fails(t, err, ErrConflict, false)
-	_, err = m.IncrWith(ctx, "n", 1, IncrOptions{Max: Bound[int64](0)})
+	_, err = m.Incr(ctx, "n", 1, AtMost(0))
 	fails(t, err, ErrConflict, false)
+	_, err = m.Incr(ctx, "n", 1, AtMost(0.5))
+	fails(t, err, ErrInvalid, false)
 	equal(t, ok(m.Incr(ctx, "low", math.MinInt64)).Value, math.MinInt64)
 	equal(t, ok(m.IncrFloat(ctx, "f", 0.5)).Value, 0.5)
-	_, err = m.IncrFloatWith(ctx, "f", 1, IncrFloatOptions{Max: Bound(1.0)})
+	_, err = m.IncrFloat(ctx, "f", 1, AtMost(1))
 	fails(t, err, ErrConflict, false)
 	_, err = m.IncrFloat(ctx, "f", math.NaN())
 	fails(t, err, ErrInvalid, false)
@@ -203,10 +207,10 @@ func TestATransactionIsWholeOrNothing(t *testing.T) {
 	ok(m.Set(ctx, "a", []byte("10")))
 	x := []byte("x")
 	all := func(t *Txn) *Txn {
-		return t.Incr("a", -4).IncrWith("b", 4, IncrOptions{}).IncrFloat("f", 1.5).IncrFloatWith("f", 1, IncrFloatOptions{}).
-			Set("plain", x).SetWith("ttl", x, SetOptions{When: IfAbsent(), TTL: time.Hour}).Touch("plain", time.Hour).
+		return t.Incr("a", -4).Incr("b", 4, AtMost(4)).IncrFloat("f", 1.5).IncrFloat("f", 1, AtLeast(0.5)).
+			Set("plain", x).Set("ttl", x, IfAbsent(), TTL(time.Hour)).Touch("plain", time.Hour).
 			ListAppend("l", x, x).ListAppendUnique("l", x).ListRemove("none", x).SetAdd("s", x).SetRemove("s", x).
-			Set("gone", x).Delete("gone").Set("also", x).DeleteWith("also", DeleteOptions{When: IfPresent()})
+			Set("gone", x).Delete("gone").Set("also", x).Delete("also", IfPresent())
 	}
 	done := ok(all(m.Txn().When("a", IfValue([]byte("10"))).When("b", IfAbsent())).Otherwise().Set("no", x).Commit(ctx))
 	equal(t, done, TxnDone{Revision: 2, Matched: true, Changed: true})
@@ -218,7 +222,7 @@ func TestATransactionIsWholeOrNothing(t *testing.T) {
 	equal(t, m.Contains("one"), false)
 	_, err = m.Txn().Commit(ctx)
 	fails(t, err, ErrInvalid, false)
-	_, err = m.Txn().SetWith("k", x, SetOptions{TTL: -1}).Commit(ctx)
+	_, err = m.Txn().Set("k", x, TTL(-1)).Commit(ctx)
 	equal(t, fails(t, err, ErrInvalid, false).Operation, "map.txn")
 }
 

@@ -30,6 +30,8 @@ func (p packed) add(values ...any) packed {
 			if v {
 				p[len(p)-1] = 2
 			}
+		case int:
+			p = p.eight(3, uint64(v))
 		case int64:
 			p = p.eight(3, uint64(v))
 		case uint64:
@@ -45,6 +47,8 @@ func (p packed) add(values ...any) packed {
 			for _, item := range v {
 				p = append(p.length(6, len(item)), item...)
 			}
+		case []any:
+			p = p.add(v...)
 		case list:
 			p = append(p.length(9, v.count), v.packed...)
 		}
@@ -58,24 +62,25 @@ type list struct {
 	packed packed
 }
 
-func listOf(values ...any) list { return list{len(values), packed(nil).add(values...)} }
+func listOf(values ...any) (l list) {
+	l.add(values...)
+	return l
+}
 
-func (l *list) add(value any) {
-	l.count++
-	l.packed = l.packed.add(value)
+func (l *list) add(values ...any) {
+	for _, value := range values {
+		if options, ok := value.([]any); ok {
+			l.add(options...)
+			continue
+		}
+		l.count++
+		l.packed = l.packed.add(value)
+	}
 }
 
 // ttl is a time to live as the core counts it, in milliseconds.
 func ttl(d time.Duration) any {
 	return unless(float64(d)/float64(time.Millisecond), float64(Forever)/float64(time.Millisecond))
-}
-
-// given is a bound; nil stays so.
-func given[N int64 | float64](n *N) any {
-	if n == nil {
-		return nil
-	}
-	return *n
 }
 
 // unless is a value, or nil if it is the one that stands for none.
@@ -119,6 +124,15 @@ func (a *answer) list() int {
 		return -1
 	}
 	return int(a.rawU32())
+}
+
+// texts are a list of them.
+func (a *answer) texts() []string {
+	texts := make([]string, a.list())
+	for i := range texts {
+		texts[i] = a.text()
+	}
+	return texts
 }
 
 // value is one of a map; nil for none.

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One answer or log record.
+// One answer.
 typedef struct {
-    // The number that Go gave the call; 0 for a log record.
+    // The number that Go gave the call.
     uint64_t call;
     // Its bytes, to be read before the function returns.
     const uint8_t *data;
@@ -24,26 +24,19 @@ typedef void (*PonosDeliver)(const PonosItem *items, size_t count);
 
 // What [`ponos_submit`] says beside the answer itself.
 typedef struct {
+    // Not 0: what is to be freed once the call is done; of a call that waits, what cancels it, else an answer.
+    size_t held;
+    // An answer that did not fit, until it is freed.
+    const uint8_t *data;
     // The length of the answer, if it is there.
     size_t len;
-    // Not 0: the answer did not fit and waits for [`ponos_take`].
-    size_t spill;
-    // Not 0: the call waits, and this can cancel it; it is to be freed once the call is done.
-    size_t cancel;
 } PonosReply;
-
-// The version of the core, as a C string that is never freed.
-const char *ponos_version(void);
 
 // Begins to deliver; to be called before anything else, and once: later calls change nothing.
 //
 // # Safety
 // `deliver` may be called from any thread until the process ends.
 void ponos_start(PonosDeliver deliver);
-
-// Delivers log records of a level and those that matter more: 1 error, 2 warn, 3 info, 4 debug, 5 trace; 0 for
-// none. More than 10,000 that wait are dropped.
-void ponos_log(uint8_t level);
 
 // Frees what was lent as a number; 0 is ignored. Dropping a client that was not closed ends its connections.
 //
@@ -77,7 +70,7 @@ const uint64_t *ponos_stamp(size_t on, const uint8_t *key, size_t key_len);
 
 // Does the operation of this name on an object, or on none, polling it once on this thread.
 //
-// Returns whether it has to wait. If not, the answer is in `out`, or waits for [`ponos_take`], and nothing
+// Returns whether it has to wait. If not, the answer is in `out`, or where the reply says, and nothing
 // more is heard of it. If so, the answer is delivered exactly once, under the number `call`, from another thread
 // and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 //
@@ -94,12 +87,6 @@ bool ponos_submit(size_t on,
                   uint8_t *out,
                   size_t room,
                   PonosReply *reply);
-
-// Copies an answer that did not fit, all `len` bytes of it, and frees it.
-//
-// # Safety
-// `spill` and `len` are those of one reply, and this is the only call for it; `out` has room for `len` bytes.
-void ponos_take(size_t spill, uint8_t *out, size_t len);
 
 // Ends a call that waits: it is still delivered, as `Closed` if this came in time. A write that was sent may
 // still be applied.

@@ -85,11 +85,9 @@ func (r reads) Entry(key string) (entry Entry, ok bool) {
 
 // ItemsOf gives the items of a list or set, in order, and whether key is one. Cost: O(items).
 func (r reads) ItemsOf(key string) ([][]byte, bool) {
-	entry, ok := r.Entry(key)
-	if !ok || entry.Shape == ShapePlain {
-		return nil, false
-	}
-	return entry.Items(), true
+	entry, _ := r.Entry(key)
+	items := entry.Items()
+	return items, items != nil
 }
 
 // Contains says whether key is there.
@@ -109,15 +107,7 @@ func (r reads) position() Position {
 }
 
 // Keys are all keys, in no order. Consistency: those of one revision. Cost: O(keys).
-func (r reads) Keys() []string {
-	return local(r.handle, "map.keys", func(a *answer) []string {
-		keys := make([]string, a.list())
-		for i := range keys {
-			keys[i] = a.text()
-		}
-		return keys
-	})
-}
+func (r reads) Keys() []string { return local(r.handle, "map.keys", (*answer).texts) }
 
 // All yields every key and value, in no order. Consistency: those of one revision, that of the loop's begin. Cost: O(keys).
 func (r reads) All() iter.Seq2[string, []byte] {
@@ -140,10 +130,7 @@ func (r reads) Prefix(prefix string) iter.Seq2[string, Entry] { return r.entries
 // Range yields the entries with from <= key < to in the order of their UTF-8 bytes, by key; an empty to is the end. As
 // [Map.Prefix].
 func (r reads) Range(from, to string) iter.Seq2[string, Entry] {
-	if to == "" {
-		return r.entries("map.range", from)
-	}
-	return r.entries("map.range", from, to)
+	return r.entries("map.range", from, unless(to, ""))
 }
 
 func (r reads) entries(op string, args ...any) iter.Seq2[string, Entry] {

@@ -3,7 +3,6 @@
 package ponos
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
@@ -33,7 +32,7 @@ func (m *Map) Txn() *Txn { return &Txn{on: m.handle, branch: 1} }
 
 // When adds a condition.
 func (t *Txn) When(key string, c Condition) *Txn {
-	t.parts[0].add(listOf(key, c.absent, c.present, c.revision, c.value))
+	t.parts[0].add(listOf(key, placed([]Condition{c})))
 	return t
 }
 
@@ -44,36 +43,21 @@ func (t *Txn) Otherwise() *Txn {
 }
 
 // Set sets a key, as [Map.Set].
-func (t *Txn) Set(key string, value []byte) *Txn { return t.add("set", key, value) }
-
-// SetWith sets a key, as [Map.SetWith].
-func (t *Txn) SetWith(key string, value []byte, options SetOptions) *Txn {
-	c := options.When
-	return t.add("set", key, value, c.absent, c.present, c.revision, c.value, ttl(cmp.Or(options.TTL, Forever)))
+func (t *Txn) Set(key string, value []byte, options ...SetOption) *Txn {
+	return t.add("set", key, value, placed(options))
 }
 
 // Delete deletes a key, as [Map.Delete].
-func (t *Txn) Delete(key string) *Txn { return t.add("delete", key) }
-
-// DeleteWith deletes a key, as [Map.DeleteWith].
-func (t *Txn) DeleteWith(key string, options DeleteOptions) *Txn {
-	return t.add("delete", key, options.When.absent, options.When.present, options.When.revision, options.When.value)
-}
+func (t *Txn) Delete(key string, when ...Condition) *Txn { return t.add("delete", key, placed(when)) }
 
 // Incr adds to an integer counter, as [Map.Incr].
-func (t *Txn) Incr(key string, by int64) *Txn { return t.add("incr", key, by) }
-
-// IncrWith adds to an integer counter within bounds, as [Map.IncrWith].
-func (t *Txn) IncrWith(key string, by int64, options IncrOptions) *Txn {
-	return t.add("incr", key, by, given(options.Min), given(options.Max))
+func (t *Txn) Incr(key string, by int64, bounds ...Bound) *Txn {
+	return t.add("incr", key, by, placed(bounds))
 }
 
 // IncrFloat adds to a floating-point counter, as [Map.IncrFloat].
-func (t *Txn) IncrFloat(key string, by float64) *Txn { return t.add("incr_float", key, by) }
-
-// IncrFloatWith adds to a floating-point counter within bounds, as [Map.IncrFloatWith].
-func (t *Txn) IncrFloatWith(key string, by float64, options IncrFloatOptions) *Txn {
-	return t.add("incr_float", key, by, given(options.Min), given(options.Max))
+func (t *Txn) IncrFloat(key string, by float64, bounds ...Bound) *Txn {
+	return t.add("incr_float", key, by, placed(bounds))
 }
 
 // ListAppend appends items to a list, as [Map.ListAppend].

@@ -3,8 +3,12 @@
 package ponos
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // TypedMap is a map whose values a codec encodes and decodes. The rest is as in [Map], which it has inside: Delete, Incr,
@@ -15,6 +19,7 @@ import (
 // slice or a map, must not be changed.
 type TypedMap[T any] struct {
 	*Map
+	writes[T]
 	codec Codec[T]
 	cache cache[T]
 }
@@ -23,16 +28,15 @@ type TypedMap[T any] struct {
 //
 // Errors: those of [Client.Map]; [ErrInvalid] if the map has another codec.
 func MapOf[T any](ctx context.Context, client *Client, name string, codec Codec[T], options *MapOptions) (*TypedMap[T], error) {
-	with := MapOptions{}
-	if options != nil {
-		with = *options
-	}
+	with := *cmp.Or(options, &MapOptions{})
 	with.Codec = codec.Name()
 	m, err := client.Map(ctx, name, &with)
 	if err != nil {
 		return nil, err
 	}
-	return &TypedMap[T]{Map: m, codec: codec}, nil
+	typed := &TypedMap[T]{Map: m, codec: codec}
+	typed.writes = writes[T]{m.handle, typed.Encode}
+	return typed, nil
 }
 
 // Decode decodes bytes as a value of this map, such as [Written].Previous.
@@ -64,8 +68,8 @@ func (m *TypedMap[T]) fault(operation, verb string, cause error) error {
 // Errors: [ErrInvalid] if it is a list or set (see [TypedMap.ItemsOf]), or the codec cannot read it. Consistency and cost
 // as [Map.Get]; an unchanged value is not decoded again, unless it has a time to live.
 func (m *TypedMap[T]) Get(key string) (value T, ok bool, err error) {
-	if value, ok = m.cache.get(key); ok {
-		return value, true, nil
+	if known, ok := m.cache.get(key); ok {
+		return known, true, nil
 	}
 	stamp := m.stamp(key)
 	seen := stamp.Load()
@@ -94,15 +98,6 @@ func (m *TypedMap[T]) ItemsOf(key string) ([]T, bool, error) {
 	items, ok := m.Map.ItemsOf(key)
 	values, err := convert(items, m.Decode)
 	return values, ok, err
-}
-
-// convert encodes or decodes each item.
-func convert[A, B any](items []A, one func(A) (B, error)) (converted []B, err error) {
-	converted = make([]B, len(items))
-	for i := 0; i < len(items) && err == nil; i++ {
-		converted[i], err = one(items[i])
-	}
-	return converted, err
 }
 
 // All yields every key with a plain value, and the value, in no order. As [Map.All]. Values that the codec cannot read
@@ -154,51 +149,36 @@ func (m *TypedMap[T]) Watch(ctx context.Context, filter Filter, options *WatchOp
 	}
 }
 
-// Set sets key, as [Map.Set].
-//
-// Errors: [ErrInvalid] also if the codec cannot write the value.
-func (m *TypedMap[T]) Set(ctx context.Context, key string, value T) (Written, error) {
-	return m.SetWith(ctx, key, value, SetOptions{})
+// most is how many decoded values a typed map keeps; one more, and it begins anew.
+const most = 65_536
+
+// cache keeps decoded values for as long as the core does not say that their key may have changed.
+type cache[T any] struct {
+	sync.RWMutex
+	values map[string]cached[T]
 }
 
-// SetWith is as [TypedMap.Set], under a condition or with a time to live.
-func (m *TypedMap[T]) SetWith(ctx context.Context, key string, value T, options SetOptions) (Written, error) {
-	encoded, err := m.Encode(value)
-	if err != nil {
-		return Written{}, err
+type cached[T any] struct {
+	value T
+	seen  uint64         // what the stamp was before the value was read
+	stamp *atomic.Uint64 // memory of the core, which the map's handle keeps
+}
+
+// get gives the value of a key, and whether it is still that.
+func (c *cache[T]) get(key string) (T, bool) {
+	c.RLock()
+	found, ok := c.values[key]
+	c.RUnlock()
+	ok = ok && found.stamp.Load() == found.seen
+	runtime.KeepAlive(c) // which is in the map that has the handle
+	return found.value, ok
+}
+
+func (c *cache[T]) put(key string, value cached[T]) {
+	c.Lock()
+	defer c.Unlock()
+	if c.values == nil || len(c.values) >= most {
+		c.values = make(map[string]cached[T])
 	}
-	return m.Map.SetWith(ctx, key, encoded, options)
-}
-
-// ListAppend appends items to a list, as [Map.ListAppend].
-func (m *TypedMap[T]) ListAppend(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, "map.list_append", key, items)
-}
-
-// ListAppendUnique appends those items that a list does not hold yet, as [Map.ListAppendUnique].
-func (m *TypedMap[T]) ListAppendUnique(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, "map.list_append_unique", key, items)
-}
-
-// ListRemove removes every occurrence of the items from a list, as [Map.ListRemove].
-func (m *TypedMap[T]) ListRemove(ctx context.Context, key string, items ...T) (Edited, error) {
-	return m.edit(ctx, "map.list_remove", key, items)
-}
-
-// SetAdd adds members to a set, as [Map.SetAdd].
-func (m *TypedMap[T]) SetAdd(ctx context.Context, key string, members ...T) (Edited, error) {
-	return m.edit(ctx, "map.set_add", key, members)
-}
-
-// SetRemove removes members from a set, as [Map.SetRemove].
-func (m *TypedMap[T]) SetRemove(ctx context.Context, key string, members ...T) (Edited, error) {
-	return m.edit(ctx, "map.set_remove", key, members)
-}
-
-func (m *TypedMap[T]) edit(ctx context.Context, op, key string, items []T) (Edited, error) {
-	encoded, err := convert(items, m.Encode)
-	if err != nil {
-		return Edited{}, err
-	}
-	return do(ctx, m.handle, op, readEdited, key, encoded)
+	c.values[key] = value
 }

@@ -37,7 +37,7 @@ func TestAValueComesBackAsItsType(t *testing.T) {
 	equal(t, trades.Codec(), "json")
 	written := ok(trades.Set(t.Context(), "btc", trade{}))
 	equal(t, ok(trades.Decode(written.Previous)).Price, 1.5)
-	ok(trades.SetWith(t.Context(), "btc", trade{Price: 2}, SetOptions{When: IfValue(ok(trades.Encode(trade{})))}))
+	ok(trades.Set(t.Context(), "btc", trade{Price: 2}, IfValue(ok(trades.Encode(trade{})))))
 }
 
 func TestJSONIsAsOtherLanguagesWriteIt(t *testing.T) {
@@ -126,7 +126,7 @@ func TestAnUnchangedValueIsDecodedOnce(t *testing.T) {
 	ok(m.Set(ctx, "k", 4))
 	equal(t, get("k"), 4)
 	equal(t, decoded, 2)
-	ok(m.SetWith(ctx, "short", 2, SetOptions{TTL: 20 * time.Millisecond}))
+	ok(m.Set(ctx, "short", 2, TTL(20*time.Millisecond)))
 	equal(t, get("short"), 2)
 	becomes(t, "a value with a time to live is not kept beyond it", func() bool {
 		_, there, _ := m.Get("short")

@@ -3,6 +3,7 @@
 package ponos
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -71,9 +72,7 @@ func (m *Map) Watch(ctx context.Context, filter Filter, options *WatchOptions) i
 // WatchBatches is as [Map.Watch], and yields all events that wait at once, 256 at most: the fast way for many. A batch
 // is never empty, and the caller's.
 func (m *Map) WatchBatches(ctx context.Context, filter Filter, options *WatchOptions) iter.Seq2[[]Event, error] {
-	if options == nil {
-		options = &WatchOptions{}
-	}
+	options = cmp.Or(options, &WatchOptions{})
 	if filter == "" && len(options.Or) == 0 {
 		filter = "*"
 	}
@@ -82,7 +81,7 @@ func (m *Map) WatchBatches(ctx context.Context, filter Filter, options *WatchOpt
 		filters.add(string(or))
 	}
 	id, err := do(context.Background(), m.handle, "map.watch", (*answer).handle, filters, options.From.from)
-	watcher, used := newHandle(id, m.name()), false
+	watcher, used := newHandle(id, m.Name()), false
 	return func(yield func([]Event, error) bool) {
 		if err == nil && used {
 			err = &Error{Kind: ErrClosed, Operation: "watch.next", Object: m.Name(),

@@ -3,7 +3,6 @@
 package ponos
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
@@ -58,92 +57,105 @@ func readCountedFloat(a *answer) Counted[float64] {
 
 func readEdited(a *answer) Edited { a.list(); return Edited{a.u64(), a.flag(), int(a.u64())} }
 
-// Set sets key, and drops its time to live. [Map] has the errors and the cost of all writes.
-func (m *Map) Set(ctx context.Context, key string, value []byte) (Written, error) {
-	return do(ctx, m.handle, "map.set", readWritten, key, value)
+// writes are the writes of values, which maps of bytes ([]byte for T) and typed maps share.
+type writes[T any] struct {
+	to     *handle
+	encode func(T) ([]byte, error) // nil for bytes
 }
 
-// SetWith is as [Map.Set], under a condition or with a time to live.
+func (w writes[T]) encoded(value T) ([]byte, error) {
+	if w.encode != nil {
+		return w.encode(value)
+	}
+	raw, _ := any(value).([]byte)
+	return raw, nil
+}
+
+// Set sets key, and drops its time to live; under a [Condition], with a [TTL], or both. [Map] has the errors and the cost
+// of all writes.
 //
-// Errors: [ErrConflict] if the condition does not hold: nothing has changed then.
-func (m *Map) SetWith(ctx context.Context, key string, value []byte, options SetOptions) (Written, error) {
-	c := options.When
-	return do(ctx, m.handle, "map.set", readWritten,
-		key, value, c.absent, c.present, c.revision, c.value, ttl(cmp.Or(options.TTL, Forever)))
-}
-
-// Delete removes key; if it is absent nothing changes.
-func (m *Map) Delete(ctx context.Context, key string) (Written, error) {
-	return do(ctx, m.handle, "map.delete", readWritten, key)
-}
-
-// DeleteWith is as [Map.Delete], under a condition.
-//
-// Errors: [ErrConflict] if the condition does not hold: nothing has changed then.
-func (m *Map) DeleteWith(ctx context.Context, key string, options DeleteOptions) (Written, error) {
-	c := options.When
-	return do(ctx, m.handle, "map.delete", readWritten, key, c.absent, c.present, c.revision, c.value)
-}
-
-// Incr adds to an integer counter (decimal text); an absent key counts as 0. It keeps the time to live.
-//
-// Errors: [ErrConflict] if the sum would leave the range of int64; [ErrInvalid] if the value is no integer.
-func (m *Map) Incr(ctx context.Context, key string, by int64) (Counted[int64], error) {
-	return do(ctx, m.handle, "map.incr", readCounted, key, by)
-}
-
-// IncrWith is as [Map.Incr], within bounds.
-//
-// Errors: [ErrConflict] if the sum would leave them: nothing has changed then.
-func (m *Map) IncrWith(ctx context.Context, key string, by int64, options IncrOptions) (Counted[int64], error) {
-	return do(ctx, m.handle, "map.incr", readCounted, key, by, given(options.Min), given(options.Max))
-}
-
-// IncrFloat adds to a floating-point counter (decimal text); an absent key counts as 0. It keeps the time to live.
-//
-// Errors: [ErrConflict] if the sum would not be finite; [ErrInvalid] if by is not finite or the value is no number.
-func (m *Map) IncrFloat(ctx context.Context, key string, by float64) (Counted[float64], error) {
-	return do(ctx, m.handle, "map.incr_float", readCountedFloat, key, by)
-}
-
-// IncrFloatWith is as [Map.IncrFloat], within bounds.
-//
-// Errors: [ErrConflict] if the sum would leave them: nothing has changed then.
-func (m *Map) IncrFloatWith(ctx context.Context, key string, by float64, options IncrFloatOptions) (Counted[float64], error) {
-	return do(ctx, m.handle, "map.incr_float", readCountedFloat, key, by, given(options.Min), given(options.Max))
+// Errors: [ErrConflict] if the condition does not hold: nothing has changed then; [ErrInvalid] also if the codec of a typed
+// map cannot write the value.
+func (w writes[T]) Set(ctx context.Context, key string, value T, options ...SetOption) (Written, error) {
+	encoded, err := w.encoded(value)
+	if err != nil {
+		return Written{}, err
+	}
+	return do(ctx, w.to, "map.set", readWritten, key, encoded, placed(options))
 }
 
 // ListAppend appends items to a list, an absent key being an empty one, without sending the rest of it.
 //
 // Errors: [ErrInvalid] if the value is no list, or would outgrow max_value.
-func (m *Map) ListAppend(ctx context.Context, key string, items ...[]byte) (Edited, error) {
-	return do(ctx, m.handle, "map.list_append", readEdited, key, items)
+func (w writes[T]) ListAppend(ctx context.Context, key string, items ...T) (Edited, error) {
+	return w.edit(ctx, "map.list_append", key, items)
 }
 
 // ListAppendUnique is as [Map.ListAppend], for those items that the list does not hold yet.
-func (m *Map) ListAppendUnique(ctx context.Context, key string, items ...[]byte) (Edited, error) {
-	return do(ctx, m.handle, "map.list_append_unique", readEdited, key, items)
+func (w writes[T]) ListAppendUnique(ctx context.Context, key string, items ...T) (Edited, error) {
+	return w.edit(ctx, "map.list_append_unique", key, items)
 }
 
 // ListRemove removes every occurrence of the items from a list; a list that becomes empty is deleted.
 //
 // Errors: [ErrInvalid] if the value is no list.
-func (m *Map) ListRemove(ctx context.Context, key string, items ...[]byte) (Edited, error) {
-	return do(ctx, m.handle, "map.list_remove", readEdited, key, items)
+func (w writes[T]) ListRemove(ctx context.Context, key string, items ...T) (Edited, error) {
+	return w.edit(ctx, "map.list_remove", key, items)
 }
 
 // SetAdd adds members to a set, an absent key being an empty one.
 //
 // Errors: [ErrInvalid] if the value is no set, or would outgrow max_value.
-func (m *Map) SetAdd(ctx context.Context, key string, members ...[]byte) (Edited, error) {
-	return do(ctx, m.handle, "map.set_add", readEdited, key, members)
+func (w writes[T]) SetAdd(ctx context.Context, key string, members ...T) (Edited, error) {
+	return w.edit(ctx, "map.set_add", key, members)
 }
 
 // SetRemove removes members from a set; a set that becomes empty is deleted.
 //
 // Errors: [ErrInvalid] if the value is no set.
-func (m *Map) SetRemove(ctx context.Context, key string, members ...[]byte) (Edited, error) {
-	return do(ctx, m.handle, "map.set_remove", readEdited, key, members)
+func (w writes[T]) SetRemove(ctx context.Context, key string, members ...T) (Edited, error) {
+	return w.edit(ctx, "map.set_remove", key, members)
+}
+
+func (w writes[T]) edit(ctx context.Context, op, key string, items []T) (Edited, error) {
+	encoded, err := convert(items, w.encoded)
+	if err != nil {
+		return Edited{}, err
+	}
+	return do(ctx, w.to, op, readEdited, key, encoded)
+}
+
+// convert encodes or decodes each item.
+func convert[A, B any](items []A, one func(A) (B, error)) (converted []B, err error) {
+	converted = make([]B, len(items))
+	for i := 0; i < len(items) && err == nil; i++ {
+		converted[i], err = one(items[i])
+	}
+	return converted, err
+}
+
+// Delete removes key, under a [Condition] or without; if it is absent nothing changes.
+//
+// Errors: [ErrConflict] if the condition does not hold: nothing has changed then.
+func (m *Map) Delete(ctx context.Context, key string, when ...Condition) (Written, error) {
+	return do(ctx, m.handle, "map.delete", readWritten, key, placed(when))
+}
+
+// Incr adds to an integer counter (decimal text), within bounds; an absent key counts as 0. It keeps the time to live.
+//
+// Errors: [ErrConflict] if the sum would leave the bounds or the range of int64: nothing has changed then; [ErrInvalid] if
+// the value or a bound is no integer.
+func (m *Map) Incr(ctx context.Context, key string, by int64, bounds ...Bound) (Counted[int64], error) {
+	return do(ctx, m.handle, "map.incr", readCounted, key, by, placed(bounds))
+}
+
+// IncrFloat adds to a floating-point counter (decimal text), within bounds; an absent key counts as 0. It keeps the time
+// to live.
+//
+// Errors: [ErrConflict] if the sum would leave the bounds or not be finite: nothing has changed then; [ErrInvalid] if by is
+// not finite or the value is no number.
+func (m *Map) IncrFloat(ctx context.Context, key string, by float64, bounds ...Bound) (Counted[float64], error) {
+	return do(ctx, m.handle, "map.incr_float", readCountedFloat, key, by, placed(bounds))
 }
 
 // Touch gives an entry a new time to live from now on, or [Forever]; if the key is absent nothing changes.
@@ -160,4 +172,59 @@ func (m *Map) Clear(ctx context.Context) (Written, error) {
 // Destroy removes the map with its history and codec; the next write starts a new generation. Handles stay usable.
 func (m *Map) Destroy(ctx context.Context) (Written, error) {
 	return do(ctx, m.handle, "map.destroy", readWritten)
+}
+
+// SetOption says how to set a key: a [Condition] or a [TTL].
+type SetOption interface{ option() (place int, value any) }
+
+// optional is what may be given to a write: its place behind what has to be given, and nil or its value.
+type optional struct {
+	place int
+	value any
+}
+
+func (o optional) option() (int, any) { return o.place, o.value }
+
+// Condition is what must hold of an entry for a write to go ahead; a write has one at most. The zero value always holds.
+type Condition struct{ optional }
+
+// IfAbsent holds if the key is absent.
+func IfAbsent() Condition { return Condition{optional{0, true}} }
+
+// IfPresent holds if the key is present.
+func IfPresent() Condition { return Condition{optional{1, true}} }
+
+// IfRevision holds if this revision was the last to change the key.
+func IfRevision(revision uint64) Condition { return Condition{optional{2, revision}} }
+
+// IfValue holds if the key has exactly this value.
+func IfValue(value []byte) Condition { return Condition{optional{3, value}} }
+
+// TTL is how long the entry lives, from the engine's clock at the write; from 1 ms to 100 years, or [Forever].
+func TTL(d time.Duration) SetOption { return optional{4, ttl(d)} }
+
+// Forever is the time to live of an entry that does not expire.
+const Forever time.Duration = 1<<63 - 1
+
+// Bound is one that a counter must not leave; at first it has those of its type.
+type Bound struct{ optional }
+
+// AtLeast is the smallest sum that is accepted.
+func AtLeast[N int | int64 | float64](sum N) Bound { return Bound{optional{0, sum}} }
+
+// AtMost is the largest sum that is accepted.
+func AtMost[N int | int64 | float64](sum N) Bound { return Bound{optional{1, sum}} }
+
+// placed puts options at their places, of which a write has five at most.
+func placed[O SetOption](options []O) []any {
+	if len(options) == 0 {
+		return nil
+	}
+	places := make([]any, 5)
+	for _, given := range options {
+		if place, value := given.option(); value != nil {
+			places[place] = value
+		}
+	}
+	return places
 }

@@ -10,9 +10,12 @@
 //! - [`queue`]: finished calls on their way to a foreign event loop, one wake-up a batch.
 //! - [`watcher`]: a watcher that many may ask, and that loses nothing when one of them gives up.
 //! - [`packed`]: values, events and entries as bytes, for languages where an object a field is dear.
+//! - [`lent`], [`deliver`]: handles as numbers and answers as bytes, for languages that speak C.
 //! - [`log`]: tracing events on their way to the host's logger.
 
 mod args;
+pub mod deliver;
+pub mod lent;
 pub mod log;
 mod ops;
 pub mod packed;

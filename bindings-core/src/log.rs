@@ -1,16 +1,22 @@
 //! What the core tells its host's logger.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use ponos::{Error, Result};
+use tokio::sync::Notify;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
+
+use crate::queue::LOGS;
+use crate::runtime::Held;
 
 /// One log record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +59,80 @@ pub fn listen(level: &str, sink: impl Fn(Record) + Send + Sync + 'static) -> Opt
 /// Ends what [`listen`] began.
 pub fn stop(number: u64) {
     change(|sinks| sinks.retain(|(other, _, _)| *other != number));
+}
+
+/// Records that wait until they are asked for.
+#[derive(Debug, Default)]
+pub struct Logs {
+    waiting: Mutex<Vec<Record>>,
+    lost: AtomicUsize,
+    more: Notify,
+    ended: AtomicBool,
+    number: AtomicU64,
+}
+
+impl Logs {
+    /// Keeps the records up to `level`, until this is dropped or told to [`stop`](Self::stop). More than [`LOGS`] are
+    /// counted, and told.
+    pub(crate) fn listen(level: &str) -> Option<Arc<Self>> {
+        let logs = Arc::<Self>::default();
+        // In a forked child nobody asks for them, and the lock may be held for ever.
+        let kept = Held::new(Arc::downgrade(&logs));
+        let keep = move |record| {
+            if let Some(logs) = kept.get().ok().and_then(Weak::upgrade) {
+                logs.keep(record);
+            }
+        };
+        logs.number.store(listen(level, keep)?, Ordering::Relaxed);
+        Some(logs)
+    }
+
+    fn keep(&self, record: Record) {
+        let mut waiting = self.waiting.lock();
+        if waiting.len() < LOGS {
+            waiting.push(record);
+            self.more.notify_one();
+        } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All that waits, at least one.
+    ///
+    /// # Errors
+    /// `Closed` at the end.
+    pub(crate) async fn next(&self) -> Result<Vec<Record>> {
+        loop {
+            let mut records = std::mem::take(&mut *self.waiting.lock());
+            if self.ended.load(Ordering::SeqCst) {
+                return Err(Error::closed("another logger has taken over, or none"));
+            }
+            if records.is_empty() {
+                self.more.notified().await;
+                continue;
+            }
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                let message = format!("{lost} log records were dropped");
+                records.push(Record { level: "warn", target: "ponos", message });
+            }
+            return Ok(records);
+        }
+    }
+
+    /// Whoever waits is at the end. What was left is the caller's.
+    pub(crate) fn stop(&self) -> Vec<Record> {
+        stop(self.number.load(Ordering::Relaxed));
+        self.ended.store(true, Ordering::SeqCst);
+        self.more.notify_one();
+        std::mem::take(&mut *self.waiting.lock())
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        stop(self.number.load(Ordering::Relaxed));
+    }
 }
 
 struct Bridge;
@@ -126,5 +206,21 @@ mod tests {
         assert_eq!(records.len(), 1);
         assert_eq!((records[0].level, records[0].message.as_str()), ("info", "loaded map=\"m\""));
         assert!(listen("loud", |_| ()).is_none());
+    }
+
+    #[tokio::test]
+    async fn records_wait_until_they_are_asked_for_and_the_lost_are_counted() {
+        let logs = Logs::listen("error").expect("a level");
+        let record = |message: &str| Record { level: "error", target: "test", message: message.into() };
+        (0..LOGS + 2).for_each(|_| logs.keep(record("full")));
+        let records = logs.next().await.expect("records");
+        assert_eq!(records.len(), LOGS + 1);
+        assert_eq!(records[LOGS].message, "2 log records were dropped");
+        logs.keep(record("after"));
+        assert_eq!(logs.next().await.expect("one"), [record("after")]);
+        logs.keep(record("left"));
+        assert_eq!(logs.stop(), [record("left")]);
+        assert_eq!(logs.next().await.expect_err("the end").kind(), ponos::ErrorKind::Closed);
+        assert!(Logs::listen("loud").is_none());
     }
 }

@@ -17,6 +17,7 @@ use ponos::{
 };
 
 use crate::args::{Args, mistyped};
+use crate::log::Logs;
 use crate::plain::{Misuse, Object, Plain};
 use crate::watcher::SharedWatcher;
 
@@ -91,6 +92,18 @@ fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
             let url = args.text("the url")?;
             Ok(waits(async move { Ponos::open(&url).await }))
         }
+        (None, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
+        (None, "log") => {
+            let level = args.text("the level")?;
+            let refused =
+                || Error::invalid(format!("the level is error, warn, info, debug or trace, not {level:?}"));
+            Ok(Begun::Ready(Plain::Object(Object::Logs(Logs::listen(&level).ok_or_else(refused)?))))
+        }
+        (Some(Object::Logs(logs)), "next") => {
+            let logs = logs.clone();
+            Ok(waits(async move { logs.next().await }))
+        }
+        (Some(Object::Logs(logs)), _) => Ok(Begun::Ready(logs.stop().into())),
         (Some(Object::Client(client)), _) => of_client(client.clone(), name, args),
         (Some(Object::Watcher(watcher)), _) => of_watcher(watcher.clone(), name, args),
         (Some(Object::Map(map)), _) => match write_op(name, args)? {

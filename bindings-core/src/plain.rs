@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use ponos::map::Stamps;
 use ponos::{
     Bytes, Counted, Edited, Entry, Error, Event, Key, Map, Ponos, Position, Shape, Snapshot, Status, TxnDone,
     Written,
 };
 
-use crate::log::Record;
+use crate::log::{Logs, Record};
 use crate::watcher::SharedWatcher;
 
 /// A value that every language has.
@@ -58,6 +60,8 @@ pub enum Object {
     Snapshot(Snapshot),
     /// A watcher.
     Watcher(Arc<SharedWatcher>),
+    /// Log records on their way.
+    Logs(Arc<Logs>),
 }
 
 impl Object {
@@ -67,7 +71,22 @@ impl Object {
         match self {
             Self::Map(map) => map.name(),
             Self::Watcher(watcher) => watcher.name(),
-            Self::Client(_) | Self::Snapshot(_) => "",
+            Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
+        }
+    }
+
+    /// The number that rises when a key's group changes, of a map.
+    #[must_use]
+    pub fn stamp(&self, key: &str) -> Option<&AtomicU64> {
+        if let Self::Map(map) = self { Some(&map.stamps().all()[Stamps::group(key)]) } else { None }
+    }
+
+    /// Looks at the entry of a key of a map or snapshot, if it has one.
+    pub fn look<T>(&self, key: &str, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        match self {
+            Self::Map(map) => map.with(key, look),
+            Self::Snapshot(snapshot) => snapshot.entry(key).map(look),
+            _ => None,
         }
     }
 }
@@ -220,6 +239,12 @@ impl From<Status> for Plain {
 impl From<Record> for Plain {
     fn from(Record { level, target, message }: Record) -> Self {
         Self::List(vec![level.into(), target.into(), message.into()])
+    }
+}
+
+impl From<Vec<Record>> for Plain {
+    fn from(records: Vec<Record>) -> Self {
+        Self::List(records.into_iter().map(Into::into).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ponos::Entry;
 use ponos_bindings_core::runtime::Held;
 use ponos_bindings_core::submit::place;
-use ponos_bindings_core::{Object, Submitted};
+use ponos_bindings_core::{Object, Plain, Submitted, submit};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -27,17 +27,29 @@ pub(crate) fn open<'py>(py: Python<'py>, url: &Bound<'py, PyAny>) -> PyResult<Bo
     queue::submit(py, None, "open", vec![plain::given(url)?], &Arc::default())
 }
 
+/// Begins to keep log records, for whoever asks for the next of them.
+#[pyfunction]
+pub(crate) fn listen<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    look(py, None, "log", vec![plain::given(level)?], &Arc::default())
+}
+
+/// Does what never waits, also outside of an event loop.
+fn look<'py>(
+    py: Python<'py>,
+    on: Option<&Object>,
+    op: &str,
+    args: Vec<Plain>,
+    codec: &Arc<Codec>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match submit(on, op, args, drop) {
+        Submitted::Ready(answer) => plain::shown(py, answer.or_raise(py)?, codec),
+        Submitted::Pending(_) => Ok(py.NotImplemented().into_bound(py)),
+    }
+}
+
 impl Handle {
     pub(crate) fn new(object: Object, codec: Arc<Codec>) -> Self {
         Self { object: Held::new(object), codec }
-    }
-
-    fn with<T>(&self, key: &str, look: impl FnOnce(&Entry) -> T) -> Option<T> {
-        match self.object.read() {
-            Object::Map(map) => map.with(key, look),
-            Object::Snapshot(snapshot) => snapshot.entry(key).map(look),
-            _ => None,
-        }
     }
 
     fn keys(&self) -> usize {
@@ -50,7 +62,7 @@ impl Handle {
 
     fn find<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let seen = |entry: &Entry| self.codec.seen(py, key, entry).ok_or_else(|| entry.clone());
-        guard(py, || match self.with(key, seen) {
+        guard(py, || match self.object.read().look(key, seen) {
             None => Ok(None),
             Some(Ok(seen)) => seen.map(Some),
             Some(Err(entry)) => self.codec.learn(py, key, &entry, self.keys()).map(Some),
@@ -89,11 +101,7 @@ impl Handle {
         op: &str,
         args: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let args = plain::list(args.iter())?;
-        match ponos_bindings_core::submit(Some(self.object.read()), op, args, drop) {
-            Submitted::Ready(answer) => plain::shown(py, answer.or_raise(py)?, &self.codec),
-            Submitted::Pending(_) => Ok(py.NotImplemented().into_bound(py)),
-        }
+        look(py, Some(self.object.read()), op, plain::list(args.iter())?, &self.codec)
     }
 
     /// The value of `key` in the local copy, or `default`; of a list a list of its items, of a set a frozen set.
@@ -130,6 +138,6 @@ impl Handle {
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Ok(key) = key.cast::<PyString>() else { return Ok(false) };
-        Ok(self.with(key.to_str()?, |_| ()).is_some())
+        Ok(self.object.read().look(key.to_str()?, |_| ()).is_some())
     }
 }

@@ -6,7 +6,6 @@ mod error;
 mod event;
 mod exit;
 mod handle;
-mod log;
 mod plain;
 mod queue;
 
@@ -21,9 +20,7 @@ mod _ponos {
     #[pymodule_export]
     use super::exit::{end, forked, shutdown};
     #[pymodule_export]
-    use super::handle::{Handle, open};
-    #[pymodule_export]
-    use super::log::{listen, stop};
+    use super::handle::{Handle, listen, open};
     #[pymodule_export]
     use super::queue::{Pending, Queue};
 }

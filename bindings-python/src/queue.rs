@@ -26,12 +26,10 @@ use crate::error::OrRaise;
 use crate::exit::{into_python, is_over};
 use crate::plain;
 
-/// Where finished calls wait for an event loop; or log records for their thread.
+/// Where finished calls wait for an event loop.
 #[pyclass(frozen, weakref, module = "ponos")]
 pub(crate) struct Queue {
     owner: Py<PyWeakrefReference>,
-    /// Takes the level, the target and the message of a log record.
-    log: Option<Py<PyAny>>,
     open: Held<Open>,
 }
 
@@ -55,38 +53,19 @@ impl Queue {
         self.open.get().is_ok()
             && self.owner.bind(running.py()).upgrade().is_some_and(|owner| owner.is(running))
     }
-
-    fn deliver(&self, py: Python<'_>, open: &Open, item: Item) -> PyResult<()> {
-        match (item, &self.log) {
-            (Item::Done { call, result }, _) => {
-                let waiting = open.waiting.lock().remove(&call);
-                waiting.map_or(Ok(()), |waiting| waiting.settle(py, result))
-            }
-            (Item::Log(record), Some(log)) => {
-                log.call1(py, (record.level, record.target, record.message)).map(drop)
-            }
-            (Item::Log(_), None) => Ok(()),
-        }
-    }
-
-    /// Where the core leaves log records.
-    pub(crate) fn items(&self, py: Python<'_>) -> PyResult<Arc<Items>> {
-        Ok(self.open.get().or_raise(py)?.items.clone())
-    }
 }
 
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (owner, log=None))]
-    fn new(owner: &Bound<'_, PyAny>, log: Option<Py<PyAny>>) -> PyResult<Self> {
+    fn new(owner: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (bell, rope) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         rope.set_nonblocking(true)?;
         // That it is full means that it was rung already.
         let items = Arc::new(Items::new(move || drop((&rope).write_all(&[1]))));
         let open = Open { items, bell, waiting: Mutex::default(), calls: AtomicU64::new(0) };
-        Ok(Self { owner: PyWeakrefReference::new(owner)?.unbind(), log, open: Held::new(open) })
+        Ok(Self { owner: PyWeakrefReference::new(owner)?.unbind(), open: Held::new(open) })
     }
 
     /// What the loop has to watch: readable when something waits.
@@ -94,19 +73,22 @@ impl Queue {
         Ok(self.open.get().or_raise(py)?.bell.as_raw_fd())
     }
 
-    /// Settles what has finished; whoever watches `fileno` calls it. `False` once the queue is closed.
-    fn drain(&self, py: Python<'_>) -> PyResult<bool> {
+    /// Settles what has finished; whoever watches `fileno` calls it.
+    fn drain(&self, py: Python<'_>) -> PyResult<()> {
         if is_over() {
-            return Ok(false);
+            return Ok(());
         }
         let open = self.open.get().or_raise(py)?;
         // First the bell, then the items: one that comes in between rings again.
-        let closed = matches!((&open.bell).read(&mut [0; 64]), Ok(0));
+        drop((&open.bell).read(&mut [0; 64]));
         into_python(|| {
             for item in open.items.drain() {
-                self.deliver(py, open, item).unwrap_or_else(|error| error.write_unraisable(py, None));
+                let Item::Done { call, result } = item else { continue };
+                let waiting = open.waiting.lock().remove(&call);
+                let settled = waiting.map_or(Ok(()), |waiting| waiting.settle(py, result));
+                settled.unwrap_or_else(|error| error.write_unraisable(py, None));
             }
-            Ok(!closed)
+            Ok(())
         })
     }
 

@@ -5,9 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use ponos::Entry;
-use ponos_bindings_core::{Object, packed};
-
-use crate::handle::{lent, object};
+use ponos_bindings_core::lent::{Lent, bytes};
+use ponos_bindings_core::packed;
 
 /// Copies the value of a key of a map or snapshot to `out` if it fits in `room` bytes; or, if `whole`, its entry, packed
 /// as the entries of a snapshot are.
@@ -27,7 +26,7 @@ pub unsafe extern "C" fn ponos_get(
 ) -> i64 {
     let run = || {
         // SAFETY: the caller lends this for this call.
-        let key = std::str::from_utf8(unsafe { lent(key, key_len) }).ok()?;
+        let key = std::str::from_utf8(unsafe { bytes(key, key_len) }).ok()?;
         let copy = |bytes: &[u8]| {
             if bytes.len() <= room {
                 // SAFETY: it fits in what the caller lends, and memory that Go lends does not overlap with ours.
@@ -40,11 +39,7 @@ pub unsafe extern "C" fn ponos_get(
             false => copy(&entry.value),
         };
         // SAFETY: the caller passes a live handle or 0.
-        match unsafe { object(on) }? {
-            Object::Map(map) => map.with(key, look),
-            Object::Snapshot(snapshot) => snapshot.entry(key).map(look),
-            _ => None,
-        }
+        unsafe { Lent::object(on) }?.look(key, look)
     };
     catch_unwind(AssertUnwindSafe(run)).ok().flatten().unwrap_or(-1)
 }
@@ -58,10 +53,9 @@ pub unsafe extern "C" fn ponos_get(
 pub unsafe extern "C" fn ponos_stamp(on: usize, key: *const u8, key_len: usize) -> *const u64 {
     let run = || {
         // SAFETY: the caller lends this for this call.
-        let key = std::str::from_utf8(unsafe { lent(key, key_len) }).ok()?;
+        let key = std::str::from_utf8(unsafe { bytes(key, key_len) }).ok()?;
         // SAFETY: the caller passes a live handle or 0.
-        let Object::Map(map) = unsafe { object(on) }? else { return None };
-        Some(ptr::from_ref(&map.stamps().all()[ponos::map::Stamps::group(key)]).cast())
+        unsafe { Lent::object(on) }?.stamp(key).map(|stamp| ptr::from_ref(stamp).cast())
     };
     catch_unwind(AssertUnwindSafe(run)).ok().flatten().unwrap_or(ptr::null())
 }

@@ -4,12 +4,12 @@
 use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
+use ponos_bindings_core::lent::bytes;
 use ponos_bindings_core::{Plain, packed};
 
-use crate::deliver::{PonosItem, ponos_start};
-use crate::handle::{lent, ponos_free, ponos_live};
+use crate::deliver::{PonosItem, ponos_free, ponos_live, ponos_start};
 use crate::read::{ponos_get, ponos_stamp};
-use crate::submit::{PonosReply, ponos_cancel, ponos_submit, ponos_take};
+use crate::submit::{PonosReply, ponos_cancel, ponos_submit};
 
 type Delivered = (mpsc::SyncSender<(u64, Vec<u8>)>, Mutex<mpsc::Receiver<(u64, Vec<u8>)>>);
 
@@ -25,13 +25,13 @@ unsafe extern "C" fn deliver(items: *const PonosItem, count: usize) {
     // SAFETY: `deliver.rs` passes that many items, each with its bytes.
     for item in unsafe { std::slice::from_raw_parts(items, count) } {
         // SAFETY: as above.
-        let bytes = unsafe { lent(item.data, item.len) }.to_vec();
-        DELIVERED.0.send((item.call, bytes)).expect("room");
+        let answer = unsafe { bytes(item.data, item.len) }.to_vec();
+        DELIVERED.0.send((item.call, answer)).expect("room");
     }
 }
 
 fn submit(op: &str, on: usize, args: &[u8], room: &mut [u8]) -> (bool, PonosReply) {
-    let mut reply = PonosReply::default();
+    let mut reply = PonosReply { held: 0, data: std::ptr::null(), len: 0 };
     // SAFETY: everything is borrowed for the call.
     let pending = unsafe {
         ponos_start(deliver);
@@ -53,12 +53,12 @@ fn ask<const N: usize>(op: &str, on: usize, args: [Plain; N]) -> Vec<u8> {
     let mut room = [0; 64];
     let (pending, reply) = submit(op, on, &arguments(args), &mut room);
     assert!(!pending, "{op} waits");
-    if reply.spill == 0 {
+    if reply.held == 0 {
         return room[..reply.len].to_vec();
     }
-    let mut long = vec![0; reply.len];
-    // SAFETY: the spill is taken once, into as much room as it needs.
-    unsafe { ponos_take(reply.spill, long.as_mut_ptr(), long.len()) };
+    // SAFETY: the answer is there until it is freed.
+    let long = unsafe { bytes(reply.data, reply.len) }.to_vec();
+    free(&[reply.held]);
     long
 }
 
@@ -115,12 +115,12 @@ fn a_call_that_waits_is_delivered_once_even_if_it_is_cancelled() {
     let (client, map) = map("ffi-wait");
     let before = ponos_live();
     let (pending, reply) = submit("map.wait_for", map, &arguments([Plain::Int(5)]), &mut []);
-    assert!(pending && reply.cancel != 0);
+    assert!(pending && reply.held != 0);
     // SAFETY: the cancel is freed behind its last use; the handles are used no more after the answer.
     unsafe {
-        ponos_cancel(reply.cancel);
-        ponos_cancel(reply.cancel);
-        ponos_free(reply.cancel);
+        ponos_cancel(reply.held);
+        ponos_cancel(reply.held);
+        ponos_free(reply.held);
     }
     let receiver = DELIVERED.1.lock().expect("one reader");
     let (call, answer) = receiver.recv_timeout(Duration::from_secs(30)).expect("delivered");
@@ -142,7 +142,7 @@ fn what_makes_no_sense_is_an_error_and_no_crash() {
         for on in [0, client, map] {
             for args in [&b"\xff"[..], b"\x05\xff\xff\xff\xff", &[9; 64], &[5, 1, 0, 0, 0, 0xff]] {
                 let (pending, reply) = submit(op, on, args, &mut room);
-                assert!(!pending && reply.spill == 0 && room[0] == 1, "{op} took {args:?}");
+                assert!(!pending && reply.held == 0 && room[0] == 1, "{op} took {args:?}");
             }
         }
     }

@@ -16,6 +16,9 @@ class PonosError(Exception):
 
     kind: ClassVar[str] = "internal"
 
+    def __init_subclass__(cls, kind: str | None = None) -> None:
+        cls.kind = kind or cls.kind
+
     def __init__(
         self, message: str, *, operation: str = "", object: str = "", maybe_applied: bool = False
     ) -> None:
@@ -34,58 +37,40 @@ class PonosError(Exception):
         return make, (self.kind, self.message, self.operation, self.object, self.maybe_applied)
 
 
-class InvalidError(PonosError, ValueError):
+class InvalidError(PonosError, ValueError, kind="invalid"):
     """The call itself is wrong: a bad name, size, option, URL, or a value of another type. Mend the call."""
 
-    kind = "invalid"
 
-
-class NotFoundError(PonosError):
+class NotFoundError(PonosError, kind="not_found"):
     """What was asked for does not exist."""
 
-    kind = "not_found"
 
-
-class ConflictError(PonosError):
+class ConflictError(PonosError, kind="conflict"):
     """A condition of the write did not hold; nothing changed. Read again and decide anew."""
 
-    kind = "conflict"
 
-
-class ClosedError(PonosError):
+class ClosedError(PonosError, kind="closed"):
     """The handle or client is closed, or was made before a fork. Open a new one."""
 
-    kind = "closed"
 
-
-class TimeoutError(PonosError, builtins.TimeoutError):
+class TimeoutError(PonosError, builtins.TimeoutError, kind="timeout"):
     """The deadline passed. If `maybe_applied`, read before repeating a write that is not idempotent."""
 
-    kind = "timeout"
 
-
-class UnavailableError(PonosError, ConnectionError):
+class UnavailableError(PonosError, ConnectionError, kind="unavailable"):
     """The engine cannot be reached now. Local reads go on; try again later."""
 
-    kind = "unavailable"
 
-
-class QuorumError(PonosError):
+class QuorumError(PonosError, kind="quorum"):
     """Too few peers answered."""
 
-    kind = "quorum"
 
-
-class LimitedError(PonosError):
+class LimitedError(PonosError, kind="limited"):
     """A limit was reached. Wait, or ask for less."""
 
-    kind = "limited"
 
-
-class FencedError(PonosError):
+class FencedError(PonosError, kind="fenced"):
     """Another owner has taken over; stop the work this call was for."""
-
-    kind = "fenced"
 
 
 class InternalError(PonosError):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
-import selectors
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
-from ._ponos import Queue, listen, stop
+from ._ponos import Handle, listen
+from .error import ClosedError
+from .runtime import do
 
 _LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
 #: Below `logging.DEBUG`.
 TRACE = 5
 
-_logger = logging.getLogger("ponos")
-_listening: tuple[int, Queue, threading.Thread] | None = None
+_listening: tuple[Handle[Any], threading.Thread] | None = None
 
 
 def enable_logging(level: str = "info") -> None:
@@ -27,11 +31,10 @@ def enable_logging(level: str = "info") -> None:
     Errors: `InvalidError` for an unknown level.
     """
     global _listening
-    queue = Queue(_logger, _log)
-    number = listen(level, queue)
+    logs = listen(level)
     disable_logging()
-    thread = threading.Thread(target=_drain, args=(queue,), name="ponos-log", daemon=True)
-    _listening = number, queue, thread
+    thread = threading.Thread(target=asyncio.run, args=(_follow(logs),), name="ponos-log", daemon=True)
+    _listening = logs, thread
     thread.start()
 
 
@@ -40,24 +43,23 @@ def disable_logging() -> None:
     global _listening
     if _listening is None:
         return
-    number, queue, thread = _listening
+    logs, thread = _listening
     _listening = None
-    stop(number)
     if thread.is_alive():
-        queue.drain()
-        queue.close()
+        left = logs.look("log.close")
         thread.join(1.0)
+        _write(left)
 
 
-def _log(level: str, target: str, message: str) -> None:
-    logging.getLogger(target.replace("::", ".")).log(_LEVELS.get(level, TRACE), "%s", message)
+async def _follow(logs: Handle[Any]) -> None:
+    with suppress(ClosedError):
+        while True:
+            _write(await do(logs.ask, "log.next"))
 
 
-def _drain(queue: Queue) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(queue.fileno(), selectors.EVENT_READ)
-        while queue.drain():
-            selector.select()
+def _write(records: Iterable[tuple[str, str, str]]) -> None:
+    for level, target, message in records:
+        logging.getLogger(target.replace("::", ".")).log(_LEVELS.get(level, TRACE), "%s", message)
 
 
 atexit.register(disable_logging)

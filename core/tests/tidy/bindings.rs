@@ -8,9 +8,9 @@ use crate::tree;
 /// hand-written stubs; tests, benches and what only builds it not counted. The aim is 1,200 for each: a limit above
 /// it only goes down.
 const BINDINGS: [(&str, &[&str], usize); 3] = [
-    ("python", &["bindings-python/src/", "bindings-python/python/"], 1_320),
+    ("python", &["bindings-python/src/", "bindings-python/python/"], 1_276),
     ("node", &["bindings-node/src/", "bindings-node/ts/"], 1_200),
-    ("go", &["bindings-go/"], 1_415),
+    ("go", &["bindings-go/"], 1_200),
 ];
 
 #[test]

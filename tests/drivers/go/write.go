@@ -38,12 +38,30 @@ func (a args) float(name string) (float64, bool) {
 	return value, is
 }
 
-// ttl is in milliseconds. 0 is the default of Go's options, so a request for 0 becomes one for what is too short.
+// ttl is in milliseconds.
 func (a args) ttl() time.Duration {
 	if a["ttl_ms"] == nil {
 		return ponos.Forever
 	}
-	return max(time.Duration(a.int("ttl_ms", 0))*time.Millisecond, 1)
+	return time.Duration(a.int("ttl_ms", 0)) * time.Millisecond
+}
+
+// bounds are those of a counter.
+func (a args) bounds() []ponos.Bound {
+	least := a.bound("min", ponos.AtLeast[int64], ponos.AtLeast[float64])
+	return append(least, a.bound("max", ponos.AtMost[int64], ponos.AtMost[float64])...)
+}
+
+func (a args) bound(name string, whole func(int64) ponos.Bound, float func(float64) ponos.Bound) []ponos.Bound {
+	number, is := a[name].(json.Number)
+	if !is {
+		return nil
+	}
+	if n, err := number.Int64(); err == nil {
+		return []ponos.Bound{whole(n)}
+	}
+	n, _ := a.float(name)
+	return []ponos.Bound{float(n)}
 }
 
 // items are values as bytes.
@@ -89,9 +107,9 @@ func (m shared) call(do string, a args) (any, error) {
 	key := a.text("key")
 	switch do {
 	case "map.set":
-		return m.written(m.SetWith(ctx, key, bytes(a["value"]), ponos.SetOptions{When: a.condition("if_"), TTL: a.ttl()}))
+		return m.written(m.Set(ctx, key, bytes(a["value"]), a.condition("if_"), ponos.TTL(a.ttl())))
 	case "map.delete":
-		return m.written(m.DeleteWith(ctx, key, ponos.DeleteOptions{When: a.condition("if_")}))
+		return m.written(m.Delete(ctx, key, a.condition("if_")))
 	case "map.touch":
 		return m.written(m.Touch(ctx, key, a.ttl()))
 	case "map.clear":
@@ -99,25 +117,11 @@ func (m shared) call(do string, a args) (any, error) {
 	case "map.destroy":
 		return m.written(m.Destroy(ctx))
 	case "map.incr":
-		options := ponos.IncrOptions{}
-		if a["min"] != nil {
-			options.Min = ponos.Bound(a.int("min", 0))
-		}
-		if a["max"] != nil {
-			options.Max = ponos.Bound(a.int("max", 0))
-		}
-		counted, err := m.IncrWith(ctx, key, a.int("by", 0), options)
+		counted, err := m.Incr(ctx, key, a.int("by", 0), a.bounds()...)
 		return object{"revision": counted.Revision, "value": counted.Value}, err
 	case "map.incr_float":
-		options := ponos.IncrFloatOptions{}
-		if min, is := a.float("min"); is {
-			options.Min = &min
-		}
-		if max, is := a.float("max"); is {
-			options.Max = &max
-		}
 		by, _ := a.float("by")
-		counted, err := m.IncrFloatWith(ctx, key, by, options)
+		counted, err := m.IncrFloat(ctx, key, by, a.bounds()...)
 		return object{"revision": counted.Revision, "value": counted.Value}, err
 	case "map.txn":
 		done, err := m.txn(a).Commit(ctx)
@@ -171,7 +175,7 @@ func (m shared) txn(a args) *ponos.Txn {
 			key, items := a.text("key"), a.items()
 			switch a.text("do") {
 			case "set":
-				txn.SetWith(key, bytes(a["value"]), ponos.SetOptions{TTL: a.ttl()})
+				txn.Set(key, bytes(a["value"]), ponos.TTL(a.ttl()))
 			case "delete":
 				txn.Delete(key)
 			case "incr":
