@@ -1,6 +1,5 @@
 // The client: opens an engine by URL and gives out maps by name.
 
-import { inspect } from "node:util";
 import { bytes, type Codec, show, Values } from "./codec.js";
 import { PonosMap } from "./map.js";
 import type { Handle } from "./native.js";
@@ -35,19 +34,20 @@ export interface MapOptions<T = Uint8Array> extends CallOptions {
  * await client.close();
  */
 export async function open(url: string, options?: CallOptions): Promise<Client> {
-  return new Client(await call<Handle>(undefined, "open", [url], options), url);
+  const native = await call<Handle>(undefined, "open", [url], options);
+  return new Client(native, url.slice(0, url.indexOf(":")));
 }
 
 /** A client of one engine. */
 export class Client implements AsyncDisposable {
+  /** What kind of engine it has: the scheme of its URL. */
+  readonly engine: string;
   readonly #native: Handle;
-  readonly #scheme: string | undefined;
 
   /** @internal */
-  constructor(native: Handle, url: string) {
+  constructor(native: Handle, engine: string) {
     this.#native = native;
-    // The rest may have a password.
-    this.#scheme = url.split(":", 1)[0];
+    this.engine = engine;
   }
 
   /**
@@ -83,10 +83,5 @@ export class Client implements AsyncDisposable {
   /** Closes the client: what `await using` calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** @internal */
-  [inspect.custom](): string {
-    return `Client(${this.#scheme})`;
   }
 }

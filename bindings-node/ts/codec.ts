@@ -34,19 +34,14 @@ export interface TextCodec<T> {
 export type Codec<T> = BytesCodec<T> | TextCodec<T>;
 
 /** Values are bytes: what a map has that is opened without a codec. Each read gives a copy. */
-export const bytes: BytesCodec<Uint8Array> = {
-  name: "bytes",
-  encode: (value) => value,
-  decode: (data) => data,
-};
+export const bytes: BytesCodec<Uint8Array> = { name: "bytes", encode: same, decode: same };
 
 /** Values are strings, in UTF-8. */
-export const str: TextCodec<string> = {
-  name: "str",
-  text: true,
-  encode: (value) => value,
-  decode: (text) => text,
-};
+export const str: TextCodec<string> = { name: "str", text: true, encode: same, decode: same };
+
+function same<V>(value: V): V {
+  return value;
+}
 
 /**
  * Values are what JSON can hold, in UTF-8 without spaces, as in every language. What is read is frozen, since
@@ -97,13 +92,8 @@ export const VALUES = Symbol("values");
 export class Values<T> {
   constructor(
     readonly codec: Codec<T>,
-    private readonly map: string,
+    readonly map: string,
   ) {}
-
-  /** The map and its codec, for who looks at an object. */
-  get named(): string {
-    return `${JSON.stringify(this.map)}, ${this.codec.name}`;
-  }
 
   encode(value: T): Payload {
     const data: unknown = this.codec.encode(value);

@@ -17,15 +17,11 @@
  * @packageDocumentation
  */
 
-export type { Client, MapOptions } from "./client.js";
-export { open } from "./client.js";
-export type { BytesCodec, Codec, TextCodec } from "./codec.js";
-export { bytes, json, str } from "./codec.js";
-export type { ErrorCode, ErrorKind } from "./error.js";
-export { PonosError } from "./error.js";
+export { type Client, type MapOptions, open } from "./client.js";
+export { type BytesCodec, bytes, type Codec, json, str, type TextCodec } from "./codec.js";
+export { type ErrorCode, type ErrorKind, PonosError } from "./error.js";
 export type * from "./event.js";
-export type { LogLevel, LogRecord } from "./log.js";
-export { setLogger } from "./log.js";
+export { type LogLevel, type LogRecord, setLogger } from "./log.js";
 export type { PonosMap, Status } from "./map.js";
 export type { CallOptions } from "./queue.js";
 export type { Entry, Snapshot } from "./snapshot.js";

@@ -1,6 +1,5 @@
 // The replicated map: reads of the local copy, reads at the engine, watching.
 
-import { inspect } from "node:util";
 import { bytes, VALUES, type Values } from "./codec.js";
 import { Mirror } from "./mirror.js";
 import { type Content, type Handle, NATIVE } from "./native.js";
@@ -148,11 +147,6 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
   /** Closes the map: what `await using` calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** @internal */
-  [inspect.custom](): string {
-    return `PonosMap(${this[VALUES].named}, ${this.size} keys, ${this.status.state})`;
   }
 
   /** Reads a value that is not in the mirror, and puts it there if it may be kept. */

@@ -49,10 +49,8 @@ function load(): Native {
       causes.push(cause);
     }
   }
-  const cause = new AggregateError(causes, places.join(", "));
-  throw new Error(`@ponos/ponos has no native library for ${platforms[3]}, or it cannot be loaded`, {
-    cause,
-  });
+  const message = `@ponos/ponos has no native library for ${platforms[3]}, or it cannot be loaded`;
+  throw new AggregateError(causes, message);
 }
 
 export const native: Native = load();

@@ -54,21 +54,14 @@ export function call<A>(
   if (options === null || (options !== undefined && typeof options !== "object"))
     throw new TypeError(`options are an object, not ${options}`);
   const { signal, ...named } = options ?? {};
-  if (signal?.aborted) return late(signal);
-  const answer = loop.call(on, op, options === undefined ? args : [...args, named]);
+  // Also of calls that are not made, a loop is to let all else run.
+  const given = options === undefined ? args : [...args, named];
+  const answer: unknown = signal?.aborted ? { aborted: signal.reason } : loop.call(on, op, given);
   if (typeof answer === "number") return later(answer, signal);
   ready += weight;
   if (ready < TURN) return checked(answer);
   ready = 0;
   return new Promise((resolve) => setImmediate(resolve, answer)).then(checked<A>);
-}
-
-/** Rejects a call whose signal has fired already: a loop of these too lets all else run now and then. */
-function late(signal: AbortSignal): Promise<never> {
-  ready += 1;
-  if (ready < TURN) throw signal.reason;
-  ready = 0;
-  return new Promise((_, reject) => setImmediate(reject, signal.reason));
 }
 
 /** A read of the local copy, which never waits. */
@@ -86,7 +79,9 @@ async function later<A>(number: number, signal: AbortSignal | undefined): Promis
 }
 
 function checked<A>(answer: unknown): A {
-  if (typeof answer === "object" && answer !== null && "error" in answer)
-    throw thrown(answer.error as Parameters<typeof thrown>[0]);
+  if (typeof answer === "object" && answer !== null) {
+    if ("error" in answer) throw thrown(answer.error as Parameters<typeof thrown>[0]);
+    if ("aborted" in answer) throw answer.aborted;
+  }
   return answer as A;
 }

@@ -96,6 +96,12 @@ export abstract class Reads<T> implements Iterable<[string, T]> {
   get generation(): bigint {
     return read<[bigint, bigint]>(this[NATIVE], "map.position")[0];
   }
+
+  /** @internal */
+  [inspect.custom](): string {
+    const { codec, map } = this[VALUES];
+    return `${this.constructor.name}("${map}", ${codec.name}, ${this.size} keys, revision ${this.revision})`;
+  }
 }
 
 /** The entry that has crossed the border. */
@@ -115,10 +121,5 @@ export class Snapshot<T> extends Reads<T> {
   /** The value of `key`. */
   get(key: string): T | undefined {
     return this.entry(key)?.value;
-  }
-
-  /** @internal */
-  [inspect.custom](): string {
-    return `Snapshot(${this[VALUES].named}, ${this.size} keys, revision ${this.revision})`;
   }
 }

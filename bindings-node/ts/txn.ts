@@ -1,8 +1,9 @@
 // Transactions.
 
-import type { Values } from "./codec.js";
-import type { Handle } from "./native.js";
+import { VALUES } from "./codec.js";
+import { NATIVE } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
+import type { Reads } from "./snapshot.js";
 
 /** What must hold of a key. */
 export type Condition<T> = "absent" | "present" | { revision: bigint | number } | { value: T };
@@ -28,19 +29,17 @@ export class Txn<T> {
   readonly #parts: unknown[][][] = [[], [], []];
   #branch = 1;
 
-  readonly #native: Handle;
-  readonly #values: Values<T>;
+  readonly #map: Reads<T>;
 
   /** @internal */
-  constructor(native: Handle, values: Values<T>) {
-    this.#native = native;
-    this.#values = values;
+  constructor(map: Reads<T>) {
+    this.#map = map;
   }
 
   /** Adds a condition. */
   when(key: string, condition: Condition<T>): this {
     const named = typeof condition === "string" ? { [condition]: true } : { ...condition };
-    if ("value" in named) named.value = this.#values.encode(named.value as T) as T;
+    if ("value" in named) named.value = this.#map[VALUES].encode(named.value as T) as T;
     this.#parts[0]?.push([key, named]);
     return this;
   }
@@ -53,7 +52,7 @@ export class Txn<T> {
 
   /** Sets a key, for `ttlMs` milliseconds or for ever. */
   set(key: string, value: T, options: { ttlMs?: number | undefined } = {}): this {
-    return this.#add("set", key, this.#values.encode(value), options);
+    return this.#add("set", key, this.#map[VALUES].encode(value), options);
   }
 
   /** Deletes a key. */
@@ -99,13 +98,13 @@ export class Txn<T> {
    * has one revision, and no reader sees half of it. *Cost*: one round trip.
    */
   async commit(options?: CallOptions): Promise<TxnDone> {
-    const done = await call<[bigint, boolean, boolean]>(this.#native, "map.txn", this.#parts, options);
+    const done = await call<[bigint, boolean, boolean]>(this.#map[NATIVE], "map.txn", this.#parts, options);
     const [revision, matched, changed] = done;
     return { revision, matched, changed };
   }
 
   #edit(op: string): { edit(key: string, items: Iterable<T>): Txn<T> }["edit"] {
-    return (key, items) => this.#add(op, key, this.#values.encodeAll(items));
+    return (key, items) => this.#add(op, key, this.#map[VALUES].encodeAll(items));
   }
 
   #add(op: string, key: string, ...args: unknown[]): this {

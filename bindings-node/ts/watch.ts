@@ -1,6 +1,5 @@
 // Watchers: the events of a map as an async iterator.
 
-import { inspect } from "node:util";
 import type { Values } from "./codec.js";
 import { type MapEvent, unpackEvents } from "./event.js";
 import type { Handle } from "./native.js";
@@ -104,11 +103,6 @@ export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>
   /** Closes the watcher: what `await using` calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-  }
-
-  /** @internal */
-  [inspect.custom](): string {
-    return `Watcher(${this.#values.named}, ${this.#state})`;
   }
 
   #end(state: "closed" | "aborted"): void {

@@ -194,7 +194,7 @@ export abstract class Writes<T> extends Reads<T> {
    *   .commit();
    */
   txn(): Txn<T> {
-    return new Txn(this[NATIVE], this[VALUES]);
+    return new Txn(this);
   }
 
   #edit(op: string): Edit<T>["edit"] {
