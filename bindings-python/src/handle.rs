@@ -86,7 +86,7 @@ impl Handle {
     }
 
     /// Does an operation: gives its answer, or a [`Pending`](queue::Pending) if it has to wait.
-    #[pyo3(signature = (op, *args))]
+    #[pyo3(name = "_ask", signature = (op, *args))]
     fn ask<'py>(&self, py: Python<'py>, op: &str, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let object =
             self.object.get().map_err(|error| place(error, Some(self.object.read()), op)).or_raise(py)?;
@@ -94,7 +94,7 @@ impl Handle {
     }
 
     /// Does a read of what is here, also in a forked child.
-    #[pyo3(signature = (op, *args))]
+    #[pyo3(name = "_look", signature = (op, *args))]
     fn look<'py>(
         &self,
         py: Python<'py>,

@@ -64,12 +64,12 @@ class Client:
             raise TypeError(
                 f"a codec is ponos.json or the like, or has name, encode and decode; not {codec!r}"
             )
-        handle = await do(self._handle.ask, "client.map", name, codec.name, ordered, watch_queue)
+        handle = await do(self._handle._ask, "client.map", name, codec.name, ordered, watch_queue)
         return Map(handle, None if codec is raw else codec, name, codec)
 
     async def close(self) -> None:
         """Closes every map, draining writes in flight, and the connections. A second call does nothing."""
-        await do(self._handle.ask, "client.close")
+        await do(self._handle._ask, "client.close")
 
     async def __aenter__(self) -> Self:
         return self

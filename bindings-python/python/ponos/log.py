@@ -46,7 +46,7 @@ def disable_logging() -> None:
     logs, thread = _listening
     _listening = None
     if thread.is_alive():
-        left = logs.look("log.close")
+        left = logs._look("log.close")
         thread.join(1.0)
         _write(left)
 
@@ -54,7 +54,7 @@ def disable_logging() -> None:
 async def _follow(logs: Handle[Any]) -> None:
     with suppress(ClosedError):
         while True:
-            _write(await do(logs.ask, "log.next"))
+            _write(await do(logs._ask, "log.next"))
 
 
 def _write(records: Iterable[tuple[str, str, str]]) -> None:

@@ -37,12 +37,12 @@ class Reads(Handle[V], Mapping[str, V]):
 
     def __iter__(self) -> Iterator[str]:
         """The keys of one revision, in no order."""
-        return iter(self.look("map.keys"))
+        return iter(self._look("map.keys"))
 
     def entry(self, key: str) -> Entry[V] | None:
         """The value of `key` with its revision, shape and deadline; `None` if it is absent. As `get`, but decoded anew,
         when its `value` is first asked for."""
-        found = self.look("map.entry", key)
+        found = self._look("map.entry", key)
         return None if found is None else Entry(*found)
 
     def items_of(self, key: str) -> list[V] | None:
@@ -50,7 +50,7 @@ class Reads(Handle[V], Mapping[str, V]):
 
         Consistency as `get`. Cost: O(items).
         """
-        found = self.look("map.entry", key)
+        found = self._look("map.entry", key)
         return None if found is None else found[0].items()
 
     def prefix(self, prefix: str) -> list[tuple[str, V]]:
@@ -59,22 +59,22 @@ class Reads(Handle[V], Mapping[str, V]):
         Consistency: those of one revision. Cost: O(keys), or O(log keys + results) for a map opened with
         `ordered=True`.
         """
-        return self.look("map.prefix", prefix)
+        return self._look("map.prefix", prefix)
 
     def range(self, start: str | None = None, end: str | None = None) -> list[tuple[str, V]]:
         """The keys from `start` up to, but without, `end` in the order of their UTF-8 bytes, with their values, by
         key; `None` leaves a side open. Consistency and cost as `prefix`."""
-        return self.look("map.range", start, end)
+        return self._look("map.range", start, end)
 
     @property
     def revision(self) -> int:
         """The revision of the last change shown; 0 for a map that nobody has written yet."""
-        return self.look("map.position")[1]
+        return self._look("map.position")[1]
 
     @property
     def generation(self) -> int:
         """The life of the map that the revision belongs to: a deleted or flushed one comes back with a higher one."""
-        return self.look("map.position")[0]
+        return self._look("map.position")[0]
 
 
 class Snapshot(Reads[V]):
@@ -123,7 +123,7 @@ class Map(Reads[V]):
     def status(self) -> Status:
         """How far the local copy is to be trusted."""
         try:
-            return Status(*self.ask("map.status"))
+            return Status(*self._ask("map.status"))
         except ClosedError:  # in a forked child
             return Status("closed")
 
@@ -139,7 +139,7 @@ class Map(Reads[V]):
             await prices.set("btc", 64_100)
             assert before == {"btc": 64_000}
         """
-        return Snapshot(self.look("map.snapshot"))
+        return Snapshot(self._look("map.snapshot"))
 
     def keys(self) -> KeysView[str]:
         """The keys of one revision, in no order: those of a snapshot."""
@@ -160,7 +160,7 @@ class Map(Reads[V]):
         Consistency: linearizable with all writes, on an engine with one primary.
         Cost: one round trip.
         """
-        found = await do(self.ask, "map.get_latest", key)
+        found = await do(self._ask, "map.get_latest", key)
         return None if found is None else Entry(*found)
 
     async def sync(self) -> int:
@@ -171,7 +171,7 @@ class Map(Reads[V]):
         Consistency: reads that follow see every write that returned anywhere before the call.
         Cost: one round trip, more if changes were missed.
         """
-        return await do(self.ask, "map.sync")
+        return await do(self._ask, "map.sync")
 
     async def wait_for(self, revision: int) -> int:
         """Waits until the local copy shows `revision` of its generation, or a later generation; returns the revision
@@ -180,7 +180,7 @@ class Map(Reads[V]):
         Errors: `ClosedError`, `TimeoutError`.
         Cost: none, if it is reached already.
         """
-        return await do(self.ask, "map.wait_for", revision)
+        return await do(self._ask, "map.wait_for", revision)
 
     async def set(
         self,
@@ -208,7 +208,7 @@ class Map(Reads[V]):
         """
         wanted = if_value if if_value is ... else self._encode(if_value)
         when = (if_absent, if_present, if_revision, wanted, ttl and ttl * 1e3)
-        return Written(*await do(self.ask, "map.set", key, self._encode(value), *when))
+        return Written(*await do(self._ask, "map.set", key, self._encode(value), *when))
 
     async def delete(
         self,
@@ -223,7 +223,7 @@ class Map(Reads[V]):
         Errors: `ConflictError` if the condition does not hold: nothing has changed then; those of every write.
         """
         wanted = if_value if if_value is ... else self._encode(if_value)
-        return Written(*await do(self.ask, "map.delete", key, False, if_present, if_revision, wanted))
+        return Written(*await do(self._ask, "map.delete", key, False, if_present, if_revision, wanted))
 
     async def incr(
         self, key: str, by: int = 1, *, min: int | None = None, max: int | None = None
@@ -238,7 +238,7 @@ class Map(Reads[V]):
             await hits.incr("home", 2)
             assert (await hits.incr("home", max=10)).value == hits["home"] == 3
         """
-        return Counted(*await do(self.ask, "map.incr", key, by, min, max))
+        return Counted(*await do(self._ask, "map.incr", key, by, min, max))
 
     async def incr_float(
         self, key: str, by: float, *, min: float | None = None, max: float | None = None
@@ -249,7 +249,7 @@ class Map(Reads[V]):
         Errors: `ConflictError` if the sum would leave the bounds or not be finite; `InvalidError` if `by` is not finite
         or the value is no number; those of every write.
         """
-        return Counted(*await do(self.ask, "map.incr_float", key, by, min, max))
+        return Counted(*await do(self._ask, "map.incr_float", key, by, min, max))
 
     async def list_append(self, key: str, items: Iterable[V]) -> Edited:
         """Appends items to a list, an absent key being an empty one, without sending the rest of it.
@@ -262,50 +262,50 @@ class Map(Reads[V]):
             assert (await logs.list_append("today", ["done"])).len == 2
             assert logs.items_of("today") == ["begun", "done"]
         """
-        return Edited(*await do(self.ask, "map.list_append", key, encode_all(self._encode, items)))
+        return Edited(*await do(self._ask, "map.list_append", key, encode_all(self._encode, items)))
 
     async def list_append_unique(self, key: str, items: Iterable[V]) -> Edited:
         """As `list_append`, for those items that the list does not hold yet."""
-        return Edited(*await do(self.ask, "map.list_append_unique", key, encode_all(self._encode, items)))
+        return Edited(*await do(self._ask, "map.list_append_unique", key, encode_all(self._encode, items)))
 
     async def list_remove(self, key: str, items: Iterable[V]) -> Edited:
         """Removes every occurrence of the items from a list; a list that becomes empty is deleted.
 
         Errors: `InvalidError` if the value is no list; those of every write.
         """
-        return Edited(*await do(self.ask, "map.list_remove", key, encode_all(self._encode, items)))
+        return Edited(*await do(self._ask, "map.list_remove", key, encode_all(self._encode, items)))
 
     async def set_add(self, key: str, items: Iterable[V]) -> Edited:
         """Adds members to a set, an absent key being an empty one.
 
         Errors: `InvalidError` if the value is no set, or would outgrow `max_value`; those of every write.
         """
-        return Edited(*await do(self.ask, "map.set_add", key, encode_all(self._encode, items)))
+        return Edited(*await do(self._ask, "map.set_add", key, encode_all(self._encode, items)))
 
     async def set_remove(self, key: str, items: Iterable[V]) -> Edited:
         """Removes members from a set; a set that becomes empty is deleted.
 
         Errors: `InvalidError` if the value is no set; those of every write.
         """
-        return Edited(*await do(self.ask, "map.set_remove", key, encode_all(self._encode, items)))
+        return Edited(*await do(self._ask, "map.set_remove", key, encode_all(self._encode, items)))
 
     async def touch(self, key: str, ttl: float | None) -> Written[V]:
         """Gives an entry a new time to live in seconds from now on, or none; if the key is absent nothing changes.
 
         Watchers get no event: the value is the same. Errors: those of every write.
         """
-        return Written(*await do(self.ask, "map.touch", key, ttl and ttl * 1e3))
+        return Written(*await do(self._ask, "map.touch", key, ttl and ttl * 1e3))
 
     async def clear(self) -> Written[V]:
         """Removes every key in one revision. Errors: those of every write."""
-        return Written(*await do(self.ask, "map.clear"))
+        return Written(*await do(self._ask, "map.clear"))
 
     async def destroy(self) -> Written[V]:
         """Removes the map with its history and codec; the next write starts a new generation. Handles stay usable.
 
         Errors: those of every write.
         """
-        return Written(*await do(self.ask, "map.destroy"))
+        return Written(*await do(self._ask, "map.destroy"))
 
     def txn(self) -> Txn[V]:
         """Begins a transaction: conditions, and what to do if they hold or not, in one revision."""
@@ -336,12 +336,12 @@ class Map(Reads[V]):
             assert (change.key, change.value, change.old) == ("btc", 64_000, None)
         """
         prefixes = [] if prefix is None else [{"prefix": prefix}]
-        return Watch(self.ask("map.watch", [*patterns, *prefixes] or "*", start))
+        return Watch(self._ask("map.watch", [*patterns, *prefixes] or "*", start))
 
     async def close(self) -> None:
         """Drains writes in flight, ends the watchers and stops following. Reads go on, on the last state. Closes every
         handle to this map in this client; a second call does nothing."""
-        await do(self.ask, "map.close")
+        await do(self._ask, "map.close")
 
     async def __aenter__(self) -> Map[V]:
         return self

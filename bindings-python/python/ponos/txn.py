@@ -129,7 +129,7 @@ class Txn(Generic[V]):
         Cost: one round trip.
         """
         parts, self._parts = self._parts, ([], [], [])
-        self.result = TxnDone(*await do(self._map.ask, "map.txn", *parts))
+        self.result = TxnDone(*await do(self._map._ask, "map.txn", *parts))
         return self.result
 
     async def __aenter__(self) -> Txn[V]:

@@ -43,7 +43,7 @@ class Watch(Generic[V]):
 
     def close(self) -> None:
         """Unsubscribes: whoever waits is at the end. A second call does nothing."""
-        self._watcher.look("watch.close")
+        self._watcher._look("watch.close")
         self._events.clear()
 
     async def _fetch(self, max: int) -> list[Event[V]]:
@@ -51,9 +51,9 @@ class Watch(Generic[V]):
             batch, self._events = list(self._events), deque()
             return batch
         taken: list[Event[V]] | None
-        while (taken := self._watcher.ask("watch.take")) == []:
+        while (taken := self._watcher._ask("watch.take")) == []:
             # Two steps: whoever gives up waiting takes no events along.
-            await do(self._watcher.ask, "watch.wait", max)
+            await do(self._watcher._ask, "watch.wait", max)
         if taken is None:
             raise StopAsyncIteration
         return taken
