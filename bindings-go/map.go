@@ -38,7 +38,7 @@ type Map struct {
 
 // String tells the map's name, codec, number of keys and state.
 func (m *Map) String() string {
-	return fmt.Sprintf("ponos.Map(%q, %s, %d keys, %s)", m.name(), m.codec, m.Len(), m.Status().State)
+	return fmt.Sprintf("ponos.Map(%q, %s, %d keys, %s)", m.named, m.codec, m.Len(), m.Status().State)
 }
 
 // Name is the map's name.
@@ -84,7 +84,7 @@ type Snapshot struct{ reads }
 
 // String tells the map's name, the number of keys and the revision.
 func (s *Snapshot) String() string {
-	return fmt.Sprintf("ponos.Snapshot(%q, %d keys, revision %d)", s.name(), s.Len(), s.Revision())
+	return fmt.Sprintf("ponos.Snapshot(%q, %d keys, revision %d)", s.named, s.Len(), s.Revision())
 }
 
 // GetLatest gives the entry of key as the engine has it now, and whether there is one.
