@@ -25,7 +25,7 @@
 // # Contexts
 //
 // A method with a context returns when the context is done, with an error that [errors.Is] the context's. A write
-// that had been sent by then may still be applied: [Error.MaybeApplied] says so.
+// that had been sent by then may still be applied: [Error.MaybeApplied] says so. A nil context is a panic.
 //
 // # Handles
 //
