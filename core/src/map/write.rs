@@ -1,7 +1,6 @@
 //! Writing to a map: each method becomes one [`Op`] that the engine applies atomically.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use crate::model::items;
 use crate::model::number;
 use crate::model::op::{Condition, Op};
 use crate::model::txn::{Txn, Write};
-use crate::model::value::{Key, Shape};
+use crate::model::value::{Entry, Key, Shape};
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 64 << 10;
@@ -268,8 +267,8 @@ impl Map {
         let (before, after) = (done.captured.before, done.captured.after);
         // An edit changes something that was or is there: if neither is known, the copy did not see it happen.
         let seen = done.changed && (before.is_some() || after.is_some());
-        let entry = if seen { after } else { self.entry(key).map(Arc::new) };
-        let len = entry.map_or(0, |entry| items::count(&entry.value));
+        let count = |entry: &Entry| items::count(&entry.value);
+        let len = if seen { after.as_deref().map(count) } else { self.with(key, count) }.unwrap_or(0);
         Ok(Edited { revision: done.revision, changed: done.changed, len })
     }
 

@@ -59,24 +59,13 @@ impl Past {
                 self.edit(key, revision, |value| items::without(value, items));
             }
             Effect::Touch { .. } => {}
-            Effect::Delete { key } => {
-                let (key, coalesced) = self.gone(key);
-                self.events.push(Event::Delete {
-                    key,
-                    old: None,
-                    old_shape: Shape::Plain,
-                    revision,
-                    coalesced,
-                });
-            }
-            Effect::Expire { key } => {
-                let (key, coalesced) = self.gone(key);
-                self.events.push(Event::Expire {
-                    key,
-                    old: None,
-                    old_shape: Shape::Plain,
-                    revision,
-                    coalesced,
+            Effect::Delete { key } | Effect::Expire { key } => {
+                self.values.remove(key);
+                let (coalesced, key) = (1 + self.merged(key), key.clone());
+                let (old, old_shape) = (None, Shape::Plain);
+                self.events.push(match effect {
+                    Effect::Expire { .. } => Event::Expire { key, old, old_shape, revision, coalesced },
+                    _ => Event::Delete { key, old, old_shape, revision, coalesced },
                 });
             }
             Effect::Clear => {
@@ -95,11 +84,6 @@ impl Past {
             let (count, last) = self.edits.entry(key.clone()).or_default();
             (*count, *last) = (*count + 1, revision);
         }
-    }
-
-    fn gone(&mut self, key: &Key) -> (Key, u32) {
-        self.values.remove(key);
-        (key.clone(), 1 + self.merged(key))
     }
 
     /// How many edits an event that ends their value stands for as well.

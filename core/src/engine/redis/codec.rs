@@ -123,15 +123,17 @@ fn encode_ttl(ttl: Option<u64>, args: &mut Args) {
 }
 
 fn encode_condition(when: &Condition, args: &mut Args) {
+    args.push(match when {
+        Condition::Always => "",
+        Condition::Absent => "A",
+        Condition::Present => "P",
+        Condition::Revision(_) => "R",
+        Condition::Value(_) => "V",
+    });
     match when {
-        Condition::Always => [&b""[..], b""].into_iter().for_each(|part| args.push(part)),
-        Condition::Absent => [&b"A"[..], b""].into_iter().for_each(|part| args.push(part)),
-        Condition::Present => [&b"P"[..], b""].into_iter().for_each(|part| args.push(part)),
-        Condition::Revision(revision) => {
-            args.push("R");
-            args.push_number(revision);
-        }
-        Condition::Value(value) => [&b"V"[..], value].into_iter().for_each(|part| args.push(part)),
+        Condition::Revision(revision) => args.push_number(revision),
+        Condition::Value(value) => args.push(value),
+        Condition::Always | Condition::Absent | Condition::Present => args.push(""),
     }
 }
 
