@@ -21,8 +21,8 @@ impl Args {
     }
 
     /// Adds a number as decimal text.
-    pub(super) fn push_number(&mut self, number: impl ToString) {
-        self.push(number.to_string());
+    pub(super) fn push_number(&mut self, number: impl itoa::Integer) {
+        self.push(itoa::Buffer::new().format(number));
     }
 
     /// The whole command that begins with these arguments and goes on with `rest`.
@@ -37,21 +37,8 @@ impl Args {
 
     fn head(&mut self, kind: u8, number: usize) {
         self.packed.push(kind);
-        self.packed.extend_from_slice(decimal(number, &mut [0; 20]));
+        self.packed.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self.packed.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Decimal text without an allocation: every argument has a length.
-fn decimal(mut number: usize, text: &mut [u8; 20]) -> &[u8] {
-    let mut at = text.len();
-    loop {
-        at -= 1;
-        text[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &text[at..];
-        }
     }
 }
 
@@ -65,13 +52,8 @@ mod tests {
         head.push("ECHO");
         rest.push_parts(&[b"a", b"", b"bc\r\n"]);
         rest.push_number(-10);
-        assert_eq!(head.command(&rest), b"*3\r\n$4\r\nECHO\r\n$5\r\nabc\r\n\r\n$3\r\n-10\r\n");
-    }
-
-    #[test]
-    fn numbers_are_written_as_usual() {
-        for number in [0, 9, 10, 1_234, usize::MAX] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
-        }
+        rest.push_number(u64::MAX);
+        let wanted = "*4\r\n$4\r\nECHO\r\n$5\r\nabc\r\n\r\n$3\r\n-10\r\n$20\r\n18446744073709551615\r\n";
+        assert_eq!(head.command(&rest), wanted.as_bytes());
     }
 }

@@ -97,7 +97,7 @@ fn encode_op(key: &Key, op: &Op, args: &mut Args) {
             encode_condition(when, args);
         }
         Op::Delete { when } => encode_condition(when, args),
-        Op::Incr { by, min, max } => [by, min, max].into_iter().for_each(|number| args.push_number(number)),
+        Op::Incr { by, min, max } => [by, min, max].into_iter().for_each(|number| args.push_number(*number)),
         Op::IncrFloat { by, min, max } => {
             args.push(number::format_f64(*by));
             for bound in [min, max] {
@@ -131,7 +131,7 @@ fn encode_condition(when: &Condition, args: &mut Args) {
         Condition::Value(_) => "V",
     });
     match when {
-        Condition::Revision(revision) => args.push_number(revision),
+        Condition::Revision(revision) => args.push_number(*revision),
         Condition::Value(value) => args.push(value),
         Condition::Always | Condition::Absent | Condition::Present => args.push(""),
     }
