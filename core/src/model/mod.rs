@@ -6,15 +6,24 @@
 //! [`join`] how a copy starts, [`watch`] what a slow watcher still sees, [`past`] what the log can tell.
 
 pub mod change;
+pub mod consumer;
+pub mod cursor;
 pub mod entries;
 pub mod event;
 pub mod filter;
+pub mod group;
+pub mod hash;
 pub mod items;
 pub mod join;
+pub mod log;
+pub mod merge;
 pub mod number;
 pub mod op;
 pub mod past;
+pub mod record;
 pub mod replica;
+pub mod spans;
+pub mod topic;
 pub mod txn;
 pub mod value;
 pub mod watch;
