@@ -91,6 +91,12 @@ impl Error {
 
     /// A condition did not hold.
     #[must_use]
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// A condition did not hold.
+    #[must_use]
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Conflict, message)
     }

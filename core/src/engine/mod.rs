@@ -1,6 +1,6 @@
-//! Where the truth of maps lives: the contract of an engine, and the engines.
+//! Where the truth of maps and streams lives: the contract of an engine, and the engines.
 //!
-//! An engine does five things for a map and nothing else. It holds no retries, no deadlines and no user
+//! An engine does five things for a map and nothing else; what it does for a stream is in [`stream`]. It holds no retries, no deadlines and no user
 //! events: those are above it, once for all engines. `testkit` (a feature) checks the rules below.
 //!
 //! # Rules
@@ -33,10 +33,12 @@ use crate::model::txn::Write;
 use crate::model::value::{Entry, Key, OpId, Position};
 
 pub use crate::model::replica::Source;
+use stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod stream;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
@@ -119,13 +121,19 @@ pub trait Sink: Send + Sync {
     fn restored(&self);
 }
 
-/// An engine: opens maps.
+/// An engine: opens maps and streams.
 pub trait Engine: Send + Sync {
     /// The engine's clock as well as this process knows it, milliseconds since 1970.
     fn now(&self) -> u64;
 
     /// Opens a map and subscribes `sink` to it: changes made after this resolves are told.
     fn map(&self, id: MapId, sink: Weak<dyn Sink>) -> Reply<'_, Arc<dyn MapEngine>>;
+
+    /// Opens a stream and subscribes `sink` to it: what happens after this resolves is told.
+    fn stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>>;
+
+    /// Does several things to objects of one scope, or none of them.
+    fn step(&self, step: Step) -> Reply<'_, Outcome>;
 
     /// Ends everything that runs for this engine.
     fn close(&self) -> Reply<'_, ()>;

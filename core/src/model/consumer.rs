@@ -9,10 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::group::LaneId;
-
-/// Names an event that the consumer holds.
-pub type Place = (LaneId, u64);
+use super::group::{LaneId, Place};
 
 /// What belongs together in a group with order: the hash of a key.
 pub type KeyHash = u64;
@@ -216,7 +213,7 @@ impl Consumer {
 #[must_use]
 pub fn due(backoff: &[u64], count: u32, now: u64) -> u64 {
     let at = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
-    now.saturating_add(backoff.get(at).or(backoff.last()).copied().unwrap_or(0))
+    now.saturating_add(backoff.get(at).or_else(|| backoff.last()).copied().unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub type LaneId = u16;
 /// A run of event numbers: the first and the last.
 pub type Run = (u64, u64);
 
+/// An event of a lane.
+pub type Place = (LaneId, u64);
+
 /// An event that is to be delivered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -71,6 +74,42 @@ pub enum Part {
     Member(ConsumerId),
 }
 
+/// What is taken from one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Taking {
+    /// Which lane.
+    pub lane: LaneId,
+    /// Where its cursor was when the log was read.
+    pub from: u64,
+    /// Where it is to be.
+    pub to: u64,
+    /// Those in between that the group wants.
+    pub fresh: Vec<Run>,
+    /// Those that wait and are due.
+    pub again: Vec<u64>,
+}
+
+/// What is settled of one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Settling {
+    /// Which lane.
+    pub lane: LaneId,
+    /// They need not be delivered again.
+    pub done: Vec<Run>,
+    /// Each is to be delivered again, not before this moment.
+    pub back: Vec<(u64, u64)>,
+    /// These never reached anybody: they are to be delivered as if for the first time.
+    pub unread: Vec<Run>,
+}
+
+impl Settling {
+    /// Whether something comes back to the group.
+    #[must_use]
+    pub const fn returns(&self) -> bool {
+        !self.back.is_empty() || !self.unread.is_empty()
+    }
+}
+
 /// What a consumer asks of its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -79,29 +118,12 @@ pub enum Request {
         /// Milliseconds of the engine's clock.
         until: u64,
     },
-    /// Take events from a lane.
-    Take {
-        /// Which lane.
-        lane: LaneId,
-        /// Where its cursor was when the log was read.
-        from: u64,
-        /// Where it is to be.
-        to: u64,
-        /// Those in between that the group wants.
-        fresh: Vec<Run>,
-        /// Those that wait and are due.
-        again: Vec<u64>,
-    },
+    /// Take events, from all of these lanes or from none.
+    Take(Vec<Taking>),
     /// Be done with events that it holds.
     Settle {
-        /// Of which lane.
-        lane: LaneId,
-        /// They need not be delivered again.
-        done: Vec<Run>,
-        /// Each is to be delivered again, not before this moment.
-        back: Vec<(u64, u64)>,
-        /// These never reached anybody: they are to be delivered as if for the first time.
-        unread: Vec<Run>,
+        /// Which ones.
+        parts: Vec<Settling>,
         /// Whether all or nothing is to be done.
         whole: bool,
     },
@@ -115,16 +137,28 @@ pub enum Request {
     Evict(ConsumerId),
 }
 
+impl Request {
+    /// Whether other consumers may have something to do because of it.
+    #[must_use]
+    pub fn concerns_others(&self) -> bool {
+        match self {
+            Self::Take(_) => false,
+            Self::Settle { parts, .. } => parts.iter().any(Settling::returns),
+            _ => true,
+        }
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is done.
     Done,
     /// These events it does not hold (any more); the others are settled, unless all was to be done or nothing.
-    Lost(Vec<u64>),
-    /// Nothing is done: others have taken from the lane, whose cursor is here now, or have what was waiting.
-    Moved(u64),
-    /// Nothing is done: it is no member, or not the owner of the lane.
+    Lost(Vec<Place>),
+    /// Nothing is done: others have taken from these lanes, whose cursors are here now, or have what was waiting.
+    Moved(Vec<(LaneId, u64)>),
+    /// Nothing is done: it is no member, or not the owner of a lane.
     Fenced,
 }
 
@@ -203,16 +237,17 @@ impl Group {
     #[must_use]
     pub fn touches(&self, consumer: ConsumerId, request: &Request) -> Vec<Part> {
         let me = Part::Member(consumer);
-        match request {
-            Request::Join { .. } => vec![me],
-            Request::Settle { back, unread, .. } if back.is_empty() && unread.is_empty() => vec![me],
-            Request::Take { lane, .. }
-            | Request::Settle { lane, .. }
-            | Request::Claim(lane)
-            | Request::Release(lane) => vec![Part::Lane(*lane), me],
-            Request::Leave => self.of_member(consumer),
-            Request::Evict(other) => self.of_member(*other),
-        }
+        let lanes: Vec<LaneId> = match request {
+            Request::Join { .. } => Vec::new(),
+            Request::Take(lanes) => lanes.iter().map(|taking| taking.lane).collect(),
+            Request::Settle { parts, .. } => {
+                parts.iter().filter(|part| part.returns()).map(|part| part.lane).collect()
+            }
+            Request::Claim(lane) | Request::Release(lane) => vec![*lane],
+            Request::Leave => return self.of_member(consumer),
+            Request::Evict(other) => return self.of_member(*other),
+        };
+        lanes.into_iter().map(Part::Lane).chain([me]).collect()
     }
 
     fn of_member(&self, consumer: ConsumerId) -> Vec<Part> {
@@ -236,12 +271,8 @@ impl Group {
         }
         match request {
             Request::Join { .. } => Answer::Done,
-            Request::Take { lane, from, to, fresh, again } => {
-                self.take(consumer, *lane, (*from, *to), fresh, again, now)
-            }
-            Request::Settle { lane, done, back, unread, whole } => {
-                self.settle(consumer, *lane, done, back, unread, *whole, now)
-            }
+            Request::Take(lanes) => self.take(consumer, lanes, now),
+            Request::Settle { parts, whole } => self.settle(consumer, parts, *whole, now),
             Request::Claim(lane) => self.claim(consumer, *lane),
             Request::Release(lane) => self.release(consumer, *lane, now),
             Request::Leave => self.leave(consumer, now),
@@ -259,79 +290,86 @@ impl Group {
         (!owned || lane.owner == Some(consumer)).then_some(lane)
     }
 
-    fn take(
-        &mut self,
-        consumer: ConsumerId,
-        id: LaneId,
-        (from, to): (u64, u64),
-        fresh: &[Run],
-        again: &[u64],
-        now: u64,
-    ) -> Answer {
-        let Some(lane) = self.lane(consumer, id) else { return Answer::Fenced };
-        let due = |seq: &u64| lane.waiting.get(seq).is_some_and(|waiting| waiting.due <= now);
-        if lane.cursor != from || !again.iter().all(due) {
-            return Answer::Moved(lane.cursor);
+    fn take(&mut self, consumer: ConsumerId, lanes: &[Taking], now: u64) -> Answer {
+        let mut moved = Vec::new();
+        for Taking { lane: id, from, again, .. } in lanes {
+            let Some(lane) = self.lane(consumer, *id) else { return Answer::Fenced };
+            let due = |seq: &u64| lane.waiting.get(seq).is_some_and(|waiting| waiting.due <= now);
+            if lane.cursor != *from || !again.iter().all(due) {
+                moved.push((*id, lane.cursor));
+            }
         }
-        lane.cursor = to.max(from);
-        let again: Vec<(u64, u32)> =
-            again.iter().filter_map(|seq| Some((*seq, lane.waiting.remove(seq)?.count + 1))).collect();
-        let Some(member) = self.members.get_mut(&consumer) else { return Answer::Fenced };
-        let held = member.held.entry(id).or_default();
-        for (first, last) in fresh {
-            held.insert(*first, *last, Held { count: 1, since: now });
+        if !moved.is_empty() {
+            return Answer::Moved(moved);
         }
-        for (seq, count) in again {
-            held.insert(seq, seq, Held { count, since: now });
+        for taking in lanes {
+            self.take_from(consumer, taking, now);
         }
-        member.held.retain(|_, spans| !spans.is_empty());
         Answer::Done
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of one variant of Request")]
-    fn settle(
-        &mut self,
-        consumer: ConsumerId,
-        id: LaneId,
-        done: &[Run],
-        back: &[(u64, u64)],
-        unread: &[Run],
-        whole: bool,
-        now: u64,
-    ) -> Answer {
-        let (Some(member), Some(lane)) =
-            (self.members.get_mut(&consumer), self.lanes.get_mut(usize::from(id)))
+    fn take_from(&mut self, consumer: ConsumerId, taking: &Taking, now: u64) {
+        let (Some(lane), Some(member)) =
+            (self.lanes.get_mut(usize::from(taking.lane)), self.members.get_mut(&consumer))
         else {
-            return Answer::Fenced;
+            return;
         };
-        let mut held = member.held.remove(&id).unwrap_or_default();
-        let before = whole.then(|| held.clone());
-        let (mut lost, mut returned) = (Vec::new(), Vec::new());
-        for seq in numbers(done) {
-            if held.remove(seq).is_none() {
-                lost.push(seq);
+        lane.cursor = taking.to.max(taking.from);
+        let mut held = member.held.remove(&taking.lane).unwrap_or_default();
+        for (first, last) in &taking.fresh {
+            held.insert(*first, *last, Held { count: 1, since: now });
+        }
+        for seq in &taking.again {
+            if let Some(waiting) = lane.waiting.remove(seq) {
+                held.insert(*seq, *seq, Held { count: waiting.count + 1, since: now });
             }
         }
-        for (seq, due) in back.iter().copied().chain(numbers(unread).map(|seq| (seq, now))) {
-            match held.remove(seq) {
-                Some(was) => returned.push((seq, Waiting { count: was.count, due })),
-                None => lost.push(seq),
+        if !held.is_empty() {
+            member.held.insert(taking.lane, held);
+        }
+    }
+
+    fn settle(&mut self, consumer: ConsumerId, parts: &[Settling], whole: bool, now: u64) -> Answer {
+        let Some(member) = self.members.get(&consumer) else { return Answer::Fenced };
+        if whole {
+            let lost = lost(member, parts);
+            if !lost.is_empty() {
+                return Answer::Lost(lost);
             }
         }
-        let refused = if lost.is_empty() { None } else { before };
-        let applied = refused.is_none();
-        let left = refused.unwrap_or(held);
-        if !left.is_empty() {
-            member.held.insert(id, left);
-        }
-        if applied {
-            let unread = |seq| unread.iter().any(|(first, last)| (*first..=*last).contains(&seq));
-            for (seq, waiting) in returned {
-                let count = if unread(seq) { waiting.count - 1 } else { waiting.count };
-                lane.waiting.insert(seq, Waiting { count, ..waiting });
-            }
+        let mut lost = Vec::new();
+        for part in parts {
+            self.settle_part(consumer, part, now, &mut lost);
         }
         if lost.is_empty() { Answer::Done } else { Answer::Lost(lost) }
+    }
+
+    fn settle_part(&mut self, consumer: ConsumerId, part: &Settling, now: u64, lost: &mut Vec<Place>) {
+        let (Some(lane), Some(member)) =
+            (self.lanes.get_mut(usize::from(part.lane)), self.members.get_mut(&consumer))
+        else {
+            return;
+        };
+        let mut held = member.held.remove(&part.lane).unwrap_or_default();
+        for seq in numbers(&part.done) {
+            if held.remove(seq).is_none() {
+                lost.push((part.lane, seq));
+            }
+        }
+        let back = part.back.iter().map(|(seq, due)| (*seq, *due, 0));
+        // What nobody has seen was not delivered.
+        for (seq, due, uncounted) in back.chain(numbers(&part.unread).map(|seq| (seq, now, 1))) {
+            match held.remove(seq) {
+                Some(was) => {
+                    let count = was.count.saturating_sub(uncounted);
+                    lane.waiting.insert(seq, Waiting { count, due });
+                }
+                None => lost.push((part.lane, seq)),
+            }
+        }
+        if !held.is_empty() {
+            member.held.insert(part.lane, held);
+        }
     }
 
     fn claim(&mut self, consumer: ConsumerId, id: LaneId) -> Answer {
@@ -370,6 +408,17 @@ impl Group {
             lane.waiting.insert(seq, Waiting { count: held.count, due });
         }
     }
+}
+
+/// Which events of these a member does not hold.
+fn lost(member: &Member, parts: &[Settling]) -> Vec<Place> {
+    let seqs = |part: &Settling| {
+        let back = part.back.iter().map(|(seq, _)| *seq);
+        numbers(&part.done).chain(back).chain(numbers(&part.unread)).collect::<Vec<u64>>()
+    };
+    let holds = |lane, seq| member.held.get(&lane).is_some_and(|spans| spans.get(seq).is_some());
+    let places = parts.iter().flat_map(|part| seqs(part).into_iter().map(|seq| (part.lane, seq)));
+    places.filter(|(lane, seq)| !holds(*lane, *seq)).collect()
 }
 
 fn numbers(runs: &[Run]) -> impl Iterator<Item = u64> {

@@ -18,16 +18,16 @@ fn group(ordered: Option<LaneId>) -> Group {
 }
 
 fn take(from: u64, to: u64) -> Request {
-    Request::Take { lane: 0, from, to, fresh: vec![(from + 1, to)], again: Vec::new() }
+    Request::Take(vec![Taking { from, to, fresh: vec![(from + 1, to)], ..Taking::default() }])
 }
 
 fn again(cursor: u64, seqs: &[u64]) -> Request {
-    Request::Take { lane: 0, from: cursor, to: cursor, fresh: Vec::new(), again: seqs.to_vec() }
+    Request::Take(vec![Taking { from: cursor, to: cursor, again: seqs.to_vec(), ..Taking::default() }])
 }
 
 fn settle(done: &[Run], back: &[(u64, u64)], unread: &[Run]) -> Request {
     let (done, back, unread) = (done.to_vec(), back.to_vec(), unread.to_vec());
-    Request::Settle { lane: 0, done, back, unread, whole: false }
+    Request::Settle { parts: vec![Settling { lane: 0, done, back, unread }], whole: false }
 }
 
 fn held(group: &Group, consumer: ConsumerId) -> Vec<(u64, u32)> {
@@ -39,7 +39,7 @@ fn held(group: &Group, consumer: ConsumerId) -> Vec<(u64, u32)> {
 fn two_consumers_never_take_the_same_event() {
     let mut group = group(None);
     assert_eq!(group.apply(A, &take(0, 5), 1), Answer::Done);
-    assert_eq!(group.apply(B, &take(0, 5), 1), Answer::Moved(5));
+    assert_eq!(group.apply(B, &take(0, 5), 1), Answer::Moved(vec![(0, 5)]));
     assert_eq!(group.apply(B, &take(5, 6), 1), Answer::Done);
     assert_eq!((held(&group, A).len(), held(&group, B)), (5, vec![(6, 1)]));
     assert_eq!((group.floor(), group.pending(), group.oldest()), (0, 6, Some(1)));
@@ -51,7 +51,7 @@ fn what_comes_back_is_delivered_again_when_it_is_due_and_counted() {
     group.apply(A, &take(0, 3), 1);
     assert_eq!(group.apply(A, &settle(&[(1, 1)], &[(2, 50)], &[(3, 3)]), 2), Answer::Done);
     assert_eq!(group.floor(), 1);
-    assert_eq!(group.apply(B, &again(3, &[2]), 49), Answer::Moved(3), "not due");
+    assert_eq!(group.apply(B, &again(3, &[2]), 49), Answer::Moved(vec![(0, 3)]), "not due");
     assert_eq!(group.apply(B, &again(3, &[2, 3]), 50), Answer::Done);
     assert_eq!(held(&group, B), [(2, 2), (3, 1)], "what nobody had seen counts as new");
 }
@@ -61,9 +61,9 @@ fn acknowledging_twice_or_what_one_does_not_hold_is_told() {
     let mut group = group(None);
     group.apply(A, &take(0, 3), 1);
     assert_eq!(group.apply(A, &settle(&[(1, 2)], &[], &[]), 1), Answer::Done);
-    assert_eq!(group.apply(A, &settle(&[(2, 3)], &[], &[]), 1), Answer::Lost(vec![2]));
+    assert_eq!(group.apply(A, &settle(&[(2, 3)], &[], &[]), 1), Answer::Lost(vec![(0, 2)]));
     assert_eq!(group.floor(), 3, "what it held is settled all the same");
-    assert_eq!(group.apply(B, &settle(&[], &[(3, 0)], &[]), 1), Answer::Lost(vec![3]));
+    assert_eq!(group.apply(B, &settle(&[], &[(3, 0)], &[]), 1), Answer::Lost(vec![(0, 3)]));
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn a_whole_settlement_is_done_or_not_at_all() {
     let mut group = group(None);
     group.apply(A, &take(0, 3), 1);
     let before = group.clone();
-    let request =
-        Request::Settle { lane: 0, done: vec![(3, 4)], back: vec![(1, 9)], unread: vec![], whole: true };
-    assert_eq!(group.apply(A, &request, 1), Answer::Lost(vec![4]));
+    let part = Settling { done: vec![(3, 4)], back: vec![(1, 9)], ..Settling::default() };
+    let request = Request::Settle { parts: vec![part], whole: true };
+    assert_eq!(group.apply(A, &request, 1), Answer::Lost(vec![(0, 4)]));
     assert_eq!(group, before);
 }
 
@@ -99,7 +99,7 @@ fn a_lane_with_order_has_one_owner() {
     assert_eq!(group.apply(A, &take(0, 2), 1), Answer::Done);
     assert_eq!(group.apply(B, &take(2, 3), 1), Answer::Fenced);
     assert_eq!(group.apply(A, &Request::Release(0), 2), Answer::Done);
-    assert_eq!(group.apply(A, &settle(&[(1, 1)], &[], &[]), 2), Answer::Lost(vec![1]));
+    assert_eq!(group.apply(A, &settle(&[(1, 1)], &[], &[]), 2), Answer::Lost(vec![(0, 1)]));
     assert_eq!(group.apply(B, &Request::Claim(0), 2), Answer::Done);
     assert_eq!(group.apply(B, &again(2, &[1, 2]), 2), Answer::Done);
     assert_eq!(group.apply(B, &Request::Leave, 3), Answer::Done);
@@ -112,22 +112,25 @@ fn request(group: &Group, consumer: ConsumerId, kind: u8, pick: u64, now: u64) -
     let state = &group.lanes()[usize::from(lane)];
     let mine = group.members().get(&consumer).and_then(|member| member.held.get(&lane));
     let mine: Vec<u64> = mine.into_iter().flat_map(Spans::iter).map(|(seq, _)| seq).collect();
-    let some: Vec<u64> = mine.iter().copied().filter(|seq| (seq ^ pick) % 2 == 0).collect();
+    let some: Vec<u64> = mine.iter().copied().filter(|seq| (*seq ^ pick).is_multiple_of(2)).collect();
     let runs = |seqs: &[u64]| seqs.iter().map(|seq| (*seq, *seq)).collect::<Vec<Run>>();
+    let settle = |part, whole| Request::Settle { parts: vec![Settling { lane, ..part }], whole };
     match kind {
         0 => Request::Join { until: now + 20 },
         1 => {
             let (from, to) = (state.cursor, state.cursor + pick % 5);
             let fresh = (from + 1..=to).filter(|seq| seq % 3 != 0).map(|seq| (seq, seq)).collect();
             let due = state.waiting.iter().filter(|(_, waiting)| waiting.due <= now);
-            Request::Take { lane, from, to, fresh, again: due.map(|(seq, _)| *seq).take(2).collect() }
+            let again = due.map(|(seq, _)| *seq).take(2).collect();
+            Request::Take(vec![Taking { lane, from, to, fresh, again }])
         }
-        2 => Request::Settle { lane, done: runs(&some), back: vec![], unread: vec![], whole: pick % 2 == 0 },
+        2 => settle(Settling { done: runs(&some), ..Settling::default() }, pick.is_multiple_of(2)),
         3 => {
             let back = some.iter().map(|seq| (*seq, now + pick % 7)).collect();
-            Request::Settle { lane, done: runs(&[pick % 40]), back, unread: vec![], whole: pick % 3 == 0 }
+            let done = runs(&[pick % 40]);
+            settle(Settling { done, back, ..Settling::default() }, pick.is_multiple_of(3))
         }
-        4 => Request::Settle { lane, done: vec![], back: vec![], unread: runs(&some), whole: false },
+        4 => settle(Settling { unread: runs(&some), ..Settling::default() }, false),
         5 => Request::Claim(lane),
         6 => Request::Release(lane),
         7 => Request::Evict(consumer % 3 + 1),
@@ -166,8 +169,9 @@ proptest! {
                 prop_assert_eq!(&group, &before, "a refused request changes nothing");
             }
             for place in was.keys().filter(|place| !is.contains_key(*place)) {
-                let Request::Settle { lane, done, .. } = &request else { panic!("{place:?} is lost") };
-                prop_assert!(*lane == place.0 && numbers(done).any(|seq| seq == place.1), "{:?} is lost", place);
+                let Request::Settle { parts, .. } = &request else { panic!("{place:?} is lost") };
+                let done = numbers(&parts[0].done).any(|seq| (parts[0].lane, seq) == *place);
+                prop_assert!(done, "{:?} is lost", place);
                 settled.insert(*place);
             }
             for place in is.keys() {

@@ -245,27 +245,33 @@ impl Log {
     /// Publishes, or refuses to. `floor` is the event up to which all groups have settled everything; none without
     /// groups.
     pub fn publish(&mut self, request: &Publish, keep: &Retention, floor: Option<u64>, now: u64) -> Verdict {
-        if request.if_exists && self.generation == 0 {
-            return Verdict::Refused(Refusal::Missing);
-        }
-        if let Some(after) = request.retry_after {
-            match self.find(after, request.items.first().map(|item| item.record.id())) {
-                Ok(Some(first)) => return self.done_before(first, &request.items),
-                Ok(None) => {}
-                Err(Unknown) => return Verdict::Refused(Refusal::Unknown),
-            }
-        }
-        if request.expect_last.is_some_and(|last| last != self.last()) {
-            return Verdict::Refused(Refusal::LastDiffers);
-        }
-        if self.is_full(request, keep, floor) {
-            return Verdict::Refused(Refusal::Full);
+        if let Some(known) = self.decided(request, keep, floor) {
+            return known;
         }
         self.create(now);
         self.seen.turn(now);
         let fates = request.items.iter().map(|item| self.accept(item, now)).collect();
         self.trim(keep, floor, now);
         Verdict::Done { generation: self.generation, fates }
+    }
+
+    /// The verdict on a request that is refused, or that was done before; `None` if it will be done.
+    #[must_use]
+    pub fn decided(&self, request: &Publish, keep: &Retention, floor: Option<u64>) -> Option<Verdict> {
+        if request.if_exists && self.generation == 0 {
+            return Some(Verdict::Refused(Refusal::Missing));
+        }
+        if let Some(after) = request.retry_after {
+            match self.find(after, request.items.first().map(|item| item.record.id())) {
+                Ok(Some(first)) => return Some(self.done_before(first, &request.items)),
+                Ok(None) => {}
+                Err(Unknown) => return Some(Verdict::Refused(Refusal::Unknown)),
+            }
+        }
+        if request.expect_last.is_some_and(|last| last != self.last()) {
+            return Some(Verdict::Refused(Refusal::LastDiffers));
+        }
+        self.is_full(request, keep, floor).then_some(Verdict::Refused(Refusal::Full))
     }
 
     fn accept(&mut self, item: &Item, now: u64) -> Fate {

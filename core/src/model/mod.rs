@@ -22,6 +22,7 @@ pub mod op;
 pub mod past;
 pub mod record;
 pub mod replica;
+pub mod settings;
 pub mod spans;
 pub mod topic;
 pub mod txn;

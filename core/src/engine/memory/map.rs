@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::change::{Batch, Change};
 use crate::model::entries::Entries;
 use crate::model::op::Context;
-use crate::model::txn::{self, Write};
+use crate::model::txn::{self, Decision, Write};
 use crate::model::value::{Entry, Key, OpId, Position};
 use crate::time;
 
@@ -65,51 +65,75 @@ impl Attached {
 
     fn decide(&self, request: &Request) -> Result<Verdict> {
         let mut state = self.state.lock();
-        let state = &mut *state;
-        if let Some(verdict) = request.retry_after.and_then(|after| state.find(request.id, after)) {
-            return Ok(verdict);
+        let now = time::wall_ms();
+        Ok(match state.prepare(&self.id, request, Context { now, max_value: self.max_value })? {
+            Prepared::Known(verdict) => verdict,
+            Prepared::Change(decision) => state.commit(&self.id, request, decision, now, self.log_len),
+        })
+    }
+}
+
+/// What a write will do, before it is done.
+pub(super) enum Prepared {
+    /// Nothing: it was done before, is refused or changes nothing.
+    Known(Verdict),
+    /// This.
+    Change(Decision),
+}
+
+impl MapState {
+    /// Decides a write; only a destroyed empty map is changed by that.
+    pub(super) fn prepare(&mut self, id: &MapId, request: &Request, context: Context) -> Result<Prepared> {
+        if let Some(verdict) = request.retry_after.and_then(|after| self.find(request.id, after)) {
+            return Ok(Prepared::Known(verdict));
         }
-        if let Some(tip) = &state.tip
-            && tip.codec != self.id.codec
+        if let Some(tip) = &self.tip
+            && tip.codec != id.codec
         {
-            let message = format!("the map's codec is {:?}, not {:?}", tip.codec, self.id.codec);
+            let message = format!("the map's codec is {:?}, not {:?}", tip.codec, id.codec);
             return Err(Error::invalid(message));
         }
-        let now = time::wall_ms();
-        let context = Context { now, max_value: self.max_value };
-        let decision = match txn::eval(&request.write, &state.entries, context) {
-            Ok(decision) => decision,
-            Err(refusal) => return Ok(Verdict::Refused(refusal)),
-        };
-        let matched = decision.matched;
-        if decision.effects.is_empty() {
-            if request.write == Write::Destroy {
-                state.destroy();
+        Ok(match txn::eval(&request.write, &self.entries, context) {
+            Err(refusal) => Prepared::Known(Verdict::Refused(refusal)),
+            Ok(decision) if !decision.effects.is_empty() => Prepared::Change(decision),
+            Ok(Decision { matched, .. }) => {
+                if request.write == Write::Destroy {
+                    self.destroy();
+                }
+                Prepared::Known(Verdict::Unchanged { matched })
             }
-            return Ok(Verdict::Unchanged { matched });
-        }
-        let tip = state.tip.get_or_insert_with(|| {
-            state.generation = now.max(state.generation + 1);
-            let position = Position { generation: state.generation, revision: 0 };
-            Tip { position, id: OpId::default(), codec: self.id.codec.clone() }
+        })
+    }
+
+    /// Does what was decided.
+    pub(super) fn commit(
+        &mut self,
+        id: &MapId,
+        request: &Request,
+        decision: Decision,
+        now: u64,
+        log_len: usize,
+    ) -> Verdict {
+        let Decision { effects, matched } = decision;
+        let tip = self.tip.get_or_insert_with(|| {
+            self.generation = now.max(self.generation + 1);
+            let position = Position { generation: self.generation, revision: 0 };
+            Tip { position, id: OpId::default(), codec: id.codec.clone() }
         });
         tip.position.revision += 1;
         tip.id = request.id;
         let position = tip.position;
-        let effects = decision.effects;
-        effects.iter().for_each(|effect| drop(state.entries.apply(effect, position.revision)));
+        effects.iter().for_each(|effect| drop(self.entries.apply(effect, position.revision)));
         let change = Change { revision: position.revision, id: request.id, matched, effects };
         let batch = Batch { generation: position.generation, at: now, changes: vec![change] };
-        state.tell(&batch);
-        state.keep(batch, self.log_len);
+        self.tell(&batch);
+        self.keep(batch, log_len);
         if request.write == Write::Destroy {
-            state.destroy();
+            self.destroy();
         }
-        Ok(Verdict::Applied { position, matched })
+        Verdict::Applied { position, matched }
     }
-}
 
-impl MapState {
     fn tell(&self, batch: &Batch) {
         for (_, sink) in &self.sinks {
             if let Some(sink) = sink.upgrade() {

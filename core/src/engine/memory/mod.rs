@@ -1,10 +1,12 @@
-//! The embedded engine: maps in this process, shared by every client that opens the same URL name.
+//! The embedded engine: maps and streams in this process, shared by every client that opens the same URL name.
 //!
 //! It runs the pure model under one lock a map, so it is also the reference that the other engines are
 //! compared with. State lives as long as a client of that name is open, and in one process: a forked child begins
 //! with none, because what it inherits may be locked by a thread that it has not.
 
 mod map;
+mod step;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -12,9 +14,11 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
+use super::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 use super::{Engine, MapEngine, MapId, Reply, Sink};
 use crate::time;
-use map::{Attached, MapState};
+use map::MapState;
+use stream::StreamState;
 
 static STORES: ArcSwapOption<Stores> = ArcSwapOption::const_empty();
 
@@ -44,10 +48,17 @@ impl Stores {
 /// A scope and a name in it.
 type ObjectName = (String, String);
 
-/// The maps of one URL name.
+/// An object as all who have it open share it.
+type Shared<T> = Arc<Mutex<T>>;
+
+/// Objects of one kind by their names.
+type Objects<T> = Mutex<HashMap<ObjectName, Shared<T>>>;
+
+/// The maps and streams of one URL name.
 #[derive(Debug, Default)]
 struct Store {
-    maps: Mutex<HashMap<ObjectName, Arc<Mutex<MapState>>>>,
+    maps: Objects<MapState>,
+    streams: Objects<StreamState>,
 }
 
 /// The embedded engine.
@@ -82,8 +93,19 @@ impl Engine for Memory {
     fn map(&self, id: MapId, sink: Weak<dyn Sink>) -> Reply<'_, Arc<dyn MapEngine>> {
         let key = (id.scope.clone(), id.name.clone());
         let state = self.store.maps.lock().entry(key).or_default().clone();
-        let attached = Attached::new(state, id, sink, self.max_value, self.log_len);
+        let attached = map::Attached::new(state, id, sink, self.max_value, self.log_len);
         Box::pin(std::future::ready(Ok(Arc::new(attached) as Arc<dyn MapEngine>)))
+    }
+
+    fn stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>> {
+        let key = (id.scope.clone(), id.name.clone());
+        let state = self.store.streams.lock().entry(key).or_default().clone();
+        let attached = stream::Attached::new(state, id, sink);
+        Box::pin(std::future::ready(Ok(Arc::new(attached) as Arc<dyn StreamEngine>)))
+    }
+
+    fn step(&self, step: Step) -> Reply<'_, Outcome> {
+        Box::pin(std::future::ready(self.do_step(&step)))
     }
 
     fn close(&self) -> Reply<'_, ()> {

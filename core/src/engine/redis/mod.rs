@@ -22,6 +22,7 @@ mod tls;
 
 use std::sync::{Arc, Weak};
 
+use super::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 use super::{Engine, MapEngine, MapId, Reply, Sink};
 use crate::error::{Error, Result};
 use crate::url::{RedisUrl, Settings};
@@ -81,6 +82,14 @@ impl Engine for Redis {
 
     fn map(&self, id: MapId, sink: Weak<dyn Sink>) -> Reply<'_, Arc<dyn MapEngine>> {
         Box::pin(self.attach(id, sink))
+    }
+
+    fn stream(&self, _id: StreamId, _sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>> {
+        Box::pin(std::future::ready(Err(Error::invalid("there are no streams on redis yet"))))
+    }
+
+    fn step(&self, _step: Step) -> Reply<'_, Outcome> {
+        Box::pin(std::future::ready(Err(Error::invalid("there are no steps on redis yet"))))
     }
 
     fn close(&self) -> Reply<'_, ()> {
