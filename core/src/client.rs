@@ -7,10 +7,12 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::engine::memory::Memory;
+use crate::engine::stream::StreamId;
 use crate::engine::{Engine, MapId};
 use crate::error::{Error, Result};
 use crate::map::{Codec, Map, MapOptions, Shared, TypedMap};
 use crate::rt::Gate;
+use crate::stream::{self, Stream, StreamOptions};
 use crate::time;
 use crate::url::{EngineUrl, Settings};
 
@@ -20,8 +22,8 @@ const MAX_NAME: usize = 200;
 /// A scope and a name in it.
 type ObjectName = (String, String);
 
-/// A map that is open or being opened: those who ask meanwhile wait for the first.
-type Opening = Arc<OnceCell<Arc<Shared>>>;
+/// An object that is open or being opened: those who ask meanwhile wait for the first.
+type Opening<T> = Arc<OnceCell<Arc<T>>>;
 
 /// A client of one engine: cheap to clone, safe to share.
 #[derive(Clone)]
@@ -32,7 +34,8 @@ pub struct Ponos {
 struct Inner {
     settings: Settings,
     engine: Arc<dyn Engine>,
-    maps: Mutex<HashMap<ObjectName, Opening>>,
+    maps: Mutex<HashMap<ObjectName, Opening<Shared>>>,
+    streams: Mutex<HashMap<ObjectName, Opening<stream::Shared>>>,
     gate: Arc<Gate>,
 }
 
@@ -84,8 +87,8 @@ impl Ponos {
     /// A client of an engine that is not built in. `settings` says its limits; its URL is only printed.
     #[must_use]
     pub fn with_engine(settings: Settings, engine: Arc<dyn Engine>) -> Self {
-        let (maps, gate) = (Mutex::default(), Arc::default());
-        Self { inner: Arc::new(Inner { settings, engine, maps, gate }) }
+        let (maps, streams, gate) = (Mutex::default(), Mutex::default(), Arc::default());
+        Self { inner: Arc::new(Inner { settings, engine, maps, streams, gate }) }
     }
 
     /// Opens the map of this name with values as bytes; see [`Ponos::map_with`].
@@ -103,7 +106,7 @@ impl Ponos {
     /// *Consistency*: shows at least every write that had returned anywhere. *Cost*: a few round trips and one
     /// for each 1,000 keys; about 250 bytes of memory per entry besides its key and value.
     pub async fn map_with(&self, name: &str, options: MapOptions) -> Result<Map> {
-        let opened = self.open_map(name, options).await;
+        let opened = self.open_map(name, name, options).await;
         opened.map_err(|error| error.at("map.open", name))
     }
 
@@ -126,7 +129,7 @@ impl Ponos {
         Ok(TypedMap::over(map))
     }
 
-    async fn open_map(&self, name: &str, options: MapOptions) -> Result<Map> {
+    async fn open_map(&self, scope: &str, name: &str, options: MapOptions) -> Result<Map> {
         let Some(_pass) = self.inner.gate.enter() else {
             return Err(Error::closed("the client is closed; open a new one"));
         };
@@ -136,8 +139,8 @@ impl Ponos {
                 "a codec's name has 1 to 64 bytes, and a watch queue at least 1 event",
             ));
         }
-        let id = MapId { scope: name.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
-        let cell = self.cell(&id);
+        let id = MapId { scope: scope.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
+        let cell = cell(&self.inner.maps, scope, name, Shared::is_closed);
         let inner = &self.inner;
         let shared = cell
             .get_or_try_init(|| async {
@@ -153,22 +156,68 @@ impl Ponos {
         Ok(Map { shared: shared.clone() })
     }
 
-    fn cell(&self, id: &MapId) -> Opening {
-        let mut maps = self.inner.maps.lock();
-        let cell = maps.entry((id.scope.clone(), id.name.clone())).or_default();
-        if cell.get().is_some_and(|shared| shared.is_closed()) {
-            *cell = Arc::default();
-        }
-        cell.clone()
+    /// Opens the stream of this name with payloads as bytes; see [`Ponos::stream_with`].
+    pub async fn stream(&self, name: &str) -> Result<Stream> {
+        self.stream_with(name, StreamOptions::default()).await
     }
 
-    /// Closes every map, draining writes in flight, and the connections. A second call does nothing.
+    /// Opens a stream. It is created by the first publish or sink; opening it creates nothing at the engine.
+    ///
+    /// Opened twice by one client, a name gives the same handle.
+    ///
+    /// *Errors*: `Invalid` for a bad name (empty, over 200 bytes, with control characters or braces), another codec
+    /// than the stream has, or other options than the open handle's; `Closed`, `Timeout`, `Unavailable`. *Cost*: two
+    /// round trips; up to 1 MiB of memory for the events heard of last.
+    pub async fn stream_with(&self, name: &str, options: StreamOptions) -> Result<Stream> {
+        let opened = self.open_stream(name, name, options).await;
+        opened.map_err(|error| error.at("stream.open", name))
+    }
+
+    async fn open_stream(&self, scope: &str, name: &str, options: StreamOptions) -> Result<Stream> {
+        let Some(_pass) = self.inner.gate.enter() else {
+            return Err(Error::closed("the client is closed; open a new one"));
+        };
+        valid_name(name)?;
+        options.check()?;
+        let id = StreamId { scope: scope.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
+        let cell = cell(&self.inner.streams, scope, name, stream::Shared::is_closed);
+        let inner = &self.inner;
+        let open = || {
+            let (timeout, max_value) = (inner.settings.timeout, inner.settings.max_value);
+            let (engine, gate) = (inner.engine.clone(), inner.gate.clone());
+            stream::Shared::open(engine, id, options.clone(), timeout, max_value, gate)
+        };
+        let shared = cell.get_or_try_init(open).await?;
+        if *shared.options() != options {
+            let (open, wanted) = (shared.options(), &options);
+            let message = format!(
+                "the stream is open with {open:?}, not {wanted:?}; close it first or ask for the same"
+            );
+            return Err(Error::invalid(message));
+        }
+        Ok(Stream { shared: shared.clone() })
+    }
+
+    /// A scope: its maps and streams can be changed together in one step, see
+    /// [`StepBuilder`](crate::stream::StepBuilder). On Redis they are in one hash slot.
+    ///
+    /// *Errors*: its maps and streams refuse a bad name.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Scope {
+        Scope { client: self.clone(), name: name.to_owned() }
+    }
+
+    /// Closes every stream and map, draining calls in flight, and the connections. A second call does nothing.
     pub async fn close(&self) {
         if !self.inner.gate.close() {
             return;
         }
-        let cells: Vec<_> = self.inner.maps.lock().drain().map(|(_, cell)| cell).collect();
-        for shared in cells.iter().filter_map(|cell| cell.get()) {
+        let streams: Vec<_> = self.inner.streams.lock().drain().map(|(_, cell)| cell).collect();
+        for shared in streams.iter().filter_map(|cell| cell.get()) {
+            shared.close().await;
+        }
+        let maps: Vec<_> = self.inner.maps.lock().drain().map(|(_, cell)| cell).collect();
+        for shared in maps.iter().filter_map(|cell| cell.get()) {
             shared.close().await;
         }
         let deadline = time::now() + self.inner.settings.timeout;
@@ -176,6 +225,58 @@ impl Ponos {
             tracing::warn!(%error, "the engine did not close in time");
         }
     }
+}
+
+/// Maps and streams that can be changed together: a name in front of theirs.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    client: Ponos,
+    name: String,
+}
+
+impl Scope {
+    /// As [`Ponos::map`], of this scope.
+    pub async fn map(&self, name: &str) -> Result<Map> {
+        self.map_with(name, MapOptions::default()).await
+    }
+
+    /// As [`Ponos::map_with`], of this scope.
+    pub async fn map_with(&self, name: &str, options: MapOptions) -> Result<Map> {
+        let opened = async {
+            valid_name(&self.name)?;
+            self.client.open_map(&self.name, name, options).await
+        };
+        opened.await.map_err(|error| error.at("map.open", name))
+    }
+
+    /// As [`Ponos::stream`], of this scope.
+    pub async fn stream(&self, name: &str) -> Result<Stream> {
+        self.stream_with(name, StreamOptions::default()).await
+    }
+
+    /// As [`Ponos::stream_with`], of this scope.
+    pub async fn stream_with(&self, name: &str, options: StreamOptions) -> Result<Stream> {
+        let opened = async {
+            valid_name(&self.name)?;
+            self.client.open_stream(&self.name, name, options).await
+        };
+        opened.await.map_err(|error| error.at("stream.open", name))
+    }
+}
+
+/// The place of an object that is open or is to be opened; one that was closed is opened anew.
+fn cell<T>(
+    objects: &Mutex<HashMap<ObjectName, Opening<T>>>,
+    scope: &str,
+    name: &str,
+    closed: impl Fn(&T) -> bool,
+) -> Opening<T> {
+    let mut objects = objects.lock();
+    let cell = objects.entry((scope.to_owned(), name.to_owned())).or_default();
+    if cell.get().is_some_and(|open| closed(open)) {
+        *cell = Arc::default();
+    }
+    cell.clone()
 }
 
 /// Which options a map that is open has otherwise than it is wanted.
@@ -192,7 +293,7 @@ fn difference(open: &MapOptions, wanted: &MapOptions) -> String {
 }
 
 /// Whether `name` may name an object.
-fn valid_name(name: &str) -> Result<()> {
+pub(crate) fn valid_name(name: &str) -> Result<()> {
     let bad = |character: char| character.is_control() || matches!(character, '{' | '}');
     if name.is_empty() || name.len() > MAX_NAME || name.contains(bad) {
         let message =

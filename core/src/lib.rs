@@ -26,12 +26,13 @@ mod error;
 pub mod map;
 pub mod model;
 mod rt;
+pub mod stream;
 mod time;
 mod url;
 
 pub use bytes::Bytes;
 
-pub use client::Ponos;
+pub use client::{Ponos, Scope};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "json")]
 pub use map::Json;
@@ -44,4 +45,5 @@ pub use model::filter::Filter;
 pub use model::op::{Condition, Op};
 pub use model::txn::Txn;
 pub use model::value::{Entry, Key, Position, Shape};
+pub use stream::{Delivery, EventId, Reader, Sink, StepBuilder, Stream, StreamOptions};
 pub use url::{EngineUrl, RedisUrl, Settings, TlsFiles};

@@ -54,6 +54,8 @@ pub trait StreamSink: Send + Sync {
     fn appended(&self, batch: &Batch);
     /// The stream has events up to this one, which may have been known. What is missing is to be read.
     fn grown(&self, last: EventId);
+    /// An event was taken out; it may have been told before.
+    fn removed(&self, id: EventId);
     /// A delayed event is due then, which may have been known.
     fn delayed(&self, due: u64);
     /// A group of this name has changed in a way that concerns all its consumers.

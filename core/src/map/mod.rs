@@ -16,6 +16,7 @@
 
 mod follow;
 mod options;
+mod part;
 mod read;
 mod shared;
 mod snapshot;
@@ -33,6 +34,7 @@ pub use typed::{Codec, Text, TypedMap};
 pub use watch::Watcher;
 pub use write::{Counted, Edited, TxnBuilder, TxnDone, Written};
 
+pub(crate) use part::Part;
 pub(crate) use shared::Shared;
 
 use std::sync::Arc;

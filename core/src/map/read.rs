@@ -25,7 +25,7 @@ impl Map {
     /// The map's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.shared.id.name
     }
 
     /// The name of the map's codec.
@@ -250,7 +250,7 @@ impl Map {
         } else {
             time::within(shared.deadline(), "the read", call).await
         };
-        result.map_err(|error| error.at(operation, &shared.name))
+        result.map_err(|error| error.at(operation, &shared.id.name))
     }
 
     async fn wait(&self, operation: &'static str, position: Position) -> Result<u64> {

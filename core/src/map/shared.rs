@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// A map that a client has open.
 pub(crate) struct Shared {
-    pub(super) name: String,
+    pub(super) id: MapId,
     pub(super) options: MapOptions,
     pub(super) timeout: Duration,
     pub(super) max_value: usize,
@@ -55,12 +55,11 @@ impl Shared {
         follower.install(snapshot, None);
         follower.set_status(Status::Live);
         follower.ask(super::follow::Need::Repair);
-        let name = id.name.clone();
         let (engine_, link_, follower_) = (engine.clone(), link.clone(), follower.clone());
-        let task = Task { id, engine: engine_, link: link_, follower: follower_, janitor: 0 };
+        let task = Task { id: id.clone(), engine: engine_, link: link_, follower: follower_, janitor: 0 };
         tasks.spawn(task.run());
         let (gate, seq) = (Gate::default(), AtomicU64::new(0));
-        Ok(Self { name, options, timeout, max_value, engine, link, follower, tasks, gate, client, seq })
+        Ok(Self { id, options, timeout, max_value, engine, link, follower, tasks, gate, client, seq })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -80,7 +79,7 @@ impl Shared {
             Ok(())
         });
         if drained.await.is_err() {
-            tracing::warn!(map = self.name, "closed with writes in flight");
+            tracing::warn!(map = self.id.name, "closed with writes in flight");
         }
         self.tasks.stop_and_wait().await;
         self.follower.close();
@@ -104,13 +103,18 @@ impl Shared {
             Some(_pass) => self.deliver(write).await,
             None => Err(self.closed()),
         };
-        result.map_err(|error| error.at(operation, &self.name))
+        result.map_err(|error| error.at(operation, &self.id.name))
+    }
+
+    /// A name for the next write that is made here.
+    pub(super) fn next_id(&self) -> OpId {
+        OpId { writer: self.follower.writer, seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     async fn deliver(&self, write: Write) -> Result<Done> {
         let deadline = self.deadline();
-        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = OpId { writer: self.follower.writer, seq };
+        let id = self.next_id();
+        let seq = id.seq;
         let expected = Expected { follower: &self.follower, seq };
         self.follower.expect(seq);
         let mut request = Request { id, write, retry_after: None };
@@ -184,7 +188,7 @@ impl Drop for Expected<'_> {
 }
 
 /// The error for a refused write: which condition, on which key.
-fn refused(refusal: Refusal, write: &Write) -> Error {
+pub(super) fn refused(refusal: Refusal, write: &Write) -> Error {
     let key = match write {
         Write::One { key, .. } => format!("key {key:?}: "),
         _ => String::new(),

@@ -390,6 +390,12 @@ impl TxnBuilder {
         self.op(key, Op::IncrFloat { by, min: f64::NEG_INFINITY, max: f64::INFINITY })
     }
 
+    /// The map and what is to be done, if it may be.
+    pub(super) fn checked(self) -> Result<(Map, Txn)> {
+        self.map.valid_txn(&self.txn)?;
+        Ok((self.map, self.txn))
+    }
+
     /// Does it.
     ///
     /// *Errors*: `Invalid` if it is empty, has over 1,000 parts, or a part is bad; `Conflict` or `Invalid` if an

@@ -30,6 +30,19 @@ pub struct Rules {
 struct Out {
     count: u32,
     deadline: u64,
+    /// Whether the program has answered: what it said is on its way to the group.
+    answered: bool,
+}
+
+/// What an answer of the program comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It counts; the event was delivered so often.
+    Counts(u32),
+    /// There was one before.
+    Again,
+    /// The event is not handed out (any more).
+    TooLate,
 }
 
 /// An event that is handed out.
@@ -117,7 +130,7 @@ impl Consumer {
         let (&place, &count) = self.ready.iter().find(|(place, _)| self.may_go(**place))?;
         self.ready.remove(&place);
         let deadline = now.saturating_add(self.rules.ack_wait);
-        self.out.insert(place, Out { count, deadline });
+        self.out.insert(place, Out { count, deadline, answered: false });
         self.deadlines.insert((deadline, place));
         Some(Handed { place, count })
     }
@@ -146,31 +159,53 @@ impl Consumer {
 
     fn forget_out(&mut self, place: Place) -> bool {
         let out = self.out.remove(&place);
-        out.is_some_and(|out| self.deadlines.remove(&(out.deadline, place)))
+        out.map(|out| self.deadlines.remove(&(out.deadline, place))).is_some()
     }
 
-    /// How often an event that is handed out has been delivered.
+    /// The program has answered: the event does not expire any more, and stays in flight until it is
+    /// [`settled`](Self::settled) or [`returned`](Self::returned).
+    pub fn answered(&mut self, place: Place) -> Answered {
+        let Some(out) = self.out.get_mut(&place) else { return Answered::TooLate };
+        if std::mem::replace(&mut out.answered, true) {
+            return Answered::Again;
+        }
+        self.deadlines.remove(&(out.deadline, place));
+        Answered::Counts(out.count)
+    }
+
+    /// The answer came to nothing: the event's time begins anew.
+    pub fn reopen(&mut self, place: Place, now: u64) {
+        if let Some(out) = self.out.get_mut(&place) {
+            out.answered = false;
+        }
+        self.progress(place, now);
+    }
+
+    /// Whether there is an event to hand out.
     #[must_use]
-    pub fn count(&self, place: Place) -> Option<u32> {
-        self.out.get(&place).map(|out| out.count)
+    pub fn has_next(&self) -> bool {
+        self.out.len() < self.rules.max_in_flight && self.ready.keys().any(|place| self.may_go(*place))
     }
 
     /// The program works on it: its time begins anew. Whether it was handed out.
     pub fn progress(&mut self, place: Place, now: u64) -> bool {
-        let Some(out) = self.out.get_mut(&place) else { return false };
+        let Some(out) = self.out.get_mut(&place).filter(|out| !out.answered) else { return false };
         self.deadlines.remove(&(out.deadline, place));
         out.deadline = now.saturating_add(self.rules.ack_wait);
         self.deadlines.insert((out.deadline, place))
     }
 
-    /// The events whose time is over at `now`: they are not handed out any more.
+    /// The events whose time is over at `now`: as if the program had answered that they are to come again.
     pub fn expired(&mut self, now: u64) -> Vec<Handed> {
         let mut expired = Vec::new();
         while let Some((deadline, place)) =
             self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now)
         {
             self.deadlines.remove(&(deadline, place));
-            expired.extend(self.out.remove(&place).map(|out| Handed { place, count: out.count }));
+            if let Some(out) = self.out.get_mut(&place) {
+                out.answered = true;
+                expired.push(Handed { place, count: out.count });
+            }
         }
         expired
     }

@@ -28,11 +28,36 @@ fn an_event_that_is_not_answered_expires_unless_there_is_progress() {
     let mut consumer = consumer(9);
     (1..=2).for_each(|seq| consumer.taken((0, seq), 3, None));
     seqs(&mut consumer, 0);
-    assert!(consumer.progress((0, 2), 50));
     assert_eq!(consumer.deadline(), Some(100));
+    assert!(consumer.progress((0, 2), 50));
     assert_eq!(consumer.expired(99), []);
     assert_eq!(consumer.expired(100), [Handed { place: (0, 1), count: 3 }]);
-    assert!(!consumer.progress((0, 1), 100), "it is not out any more");
+    assert!(!consumer.progress((0, 1), 100), "its time is over");
+    assert_eq!(
+        (consumer.answered((0, 1)), consumer.answered((0, 2))),
+        (Answered::Again, Answered::Counts(3))
+    );
+    assert_eq!((consumer.deadline(), consumer.in_flight()), (None, 2));
+}
+
+#[test]
+fn what_is_answered_does_not_expire_and_stays_in_flight_until_it_is_settled() {
+    let mut consumer = consumer(1);
+    (1..=2).for_each(|seq| consumer.taken((0, seq), 1, None));
+    seqs(&mut consumer, 0);
+    assert_eq!(consumer.answered((0, 1)), Answered::Counts(1));
+    assert_eq!((consumer.answered((0, 1)), consumer.answered((0, 2))), (Answered::Again, Answered::TooLate));
+    assert_eq!((consumer.expired(1_000), seqs(&mut consumer, 1_000)), (vec![], vec![]));
+    assert!(consumer.settled((0, 1)));
+    assert_eq!(seqs(&mut consumer, 1_000), [2]);
+}
+
+#[test]
+fn progress_postpones_the_end() {
+    let mut consumer = consumer(9);
+    consumer.taken((0, 2), 3, None);
+    seqs(&mut consumer, 0);
+    assert!(consumer.progress((0, 2), 50));
     assert_eq!(consumer.expired(150), [Handed { place: (0, 2), count: 3 }]);
     assert_eq!(consumer.deadline(), None);
 }
@@ -106,6 +131,7 @@ proptest! {
                 _ => for handed in consumer.expired(now) {
                     let seq = handed.place.1;
                     prop_assert!(out.remove(&seq).is_some_and(|deadline| deadline <= now));
+                    consumer.returned((0, seq), Some(unsettled[&seq]));
                     consumer.taken((0, seq), 2, Some(unsettled[&seq]));
                 },
             }

@@ -205,8 +205,9 @@ impl StreamEngine for Attached {
 
     fn remove(&self, id: EventId) -> Reply<'_, bool> {
         let mut state = self.state.lock();
-        let same = state.log.generation() == id.generation;
-        Box::pin(ready(Ok(same && state.log.remove(id.seq))))
+        let was = state.log.generation() == id.generation && state.log.remove(id.seq);
+        state.tell(|sink| sink.removed(id));
+        Box::pin(ready(Ok(was)))
     }
 
     fn release(&self, keep: Retention) -> Reply<'_, ()> {

@@ -1,0 +1,188 @@
+//! Publishing: each call becomes one request that the engine does in one step.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Stream;
+use super::options::{PublishOptions, millis};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::log::{Fate, Item, Publish, Refusal, Verdict};
+use crate::model::record::{Draft, EventId, Record};
+use crate::model::topic;
+use crate::time;
+
+/// The most events of one batch.
+const MAX_BATCH: usize = 1_000;
+
+/// How long a call waits before it asks again while the engine is coming back.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What became of an event that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Published {
+    /// The event; `None` if it is delayed and has no number yet.
+    pub id: Option<EventId>,
+    /// Whether the stream had it already, by its `dedup_id`: nothing was appended then.
+    pub duplicate: bool,
+}
+
+/// An event of a batch: a topic, a payload, and options of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Where it belongs.
+    pub topic: String,
+    /// Its content.
+    pub payload: Bytes,
+    /// Its headers, key, `dedup_id` and delay; conditions are the batch's.
+    pub options: PublishOptions,
+}
+
+impl Message {
+    /// A message without options.
+    #[must_use]
+    pub fn new(topic: &str, payload: impl Into<Bytes>) -> Self {
+        Self { topic: topic.to_owned(), payload: payload.into(), options: PublishOptions::default() }
+    }
+}
+
+/// Publishing: atomic at the engine, at most once even if the answer is lost.
+///
+/// *Errors* of all of it: `Invalid` for a bad topic (1 to 255 bytes, levels with dots between them, no white space or
+/// wildcards), a payload over `max_value`, headers over 16 KiB or a key over 1 KiB; `Limited` if the stream is full of
+/// events that a group has not settled (see [`WhenBehind`](super::WhenBehind)); `Closed`, `Timeout`, `Unavailable` (see
+/// [`Error::maybe_applied`]). *Consistency*: when a call returns, the events have their numbers and every reader and
+/// sink will get them. *Cost*: one round trip; on Redis, calls that meet share it. Cancelling leaves it open whether
+/// the events are published.
+impl Stream {
+    /// Publishes an event.
+    ///
+    /// *Errors*, *consistency*, *cost*: see [above](#impl-Stream-1).
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// # runtime.block_on(async {
+    /// let client = ponos::Ponos::open("memory://").await?;
+    /// let orders = client.stream("publish").await?;
+    /// let id = orders.publish("created", r#"{"id":7}"#).await?;
+    /// assert_eq!(id.seq, 1);
+    /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn publish(&self, topic: &str, payload: impl Into<Bytes>) -> Result<EventId> {
+        let published = self.publish_with(topic, payload, PublishOptions::default()).await?;
+        Ok(published.id.unwrap_or_default())
+    }
+
+    /// As [`Stream::publish`], with headers, a key, an id against duplicates, a delay or a condition.
+    ///
+    /// *Errors*: `Conflict` if `expect_last` does not hold, `NotFound` if the stream should exist and does not.
+    pub async fn publish_with(
+        &self,
+        topic: &str,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<Published> {
+        let (expect_last, if_exists) = (options.expect_last, options.if_exists);
+        let message = Message { topic: topic.to_owned(), payload: payload.into(), options };
+        let done = self.send("stream.publish", vec![message], expect_last, if_exists).await?;
+        done.first().copied().ok_or_else(|| Error::internal("an engine forgot an event"))
+    }
+
+    /// Publishes several events in one step, one after the other: all of them or none. At most 1,000.
+    ///
+    /// *Errors*: as [`Stream::publish`]; what is wrong with one event is wrong with the batch.
+    pub async fn publish_batch(&self, messages: Vec<Message>) -> Result<Vec<Published>> {
+        let number = messages.len();
+        if number == 0 || number > MAX_BATCH {
+            let error = Error::invalid(format!("a batch has 1 to {MAX_BATCH} events, not {number}"));
+            return Err(error.at("stream.publish_batch", self.name()));
+        }
+        let expect_last = messages.iter().find_map(|message| message.options.expect_last);
+        let if_exists = messages.iter().any(|message| message.options.if_exists);
+        self.send("stream.publish_batch", messages, expect_last, if_exists).await
+    }
+
+    async fn send(
+        &self,
+        operation: &'static str,
+        messages: Vec<Message>,
+        expect_last: Option<u64>,
+        if_exists: bool,
+    ) -> Result<Vec<Published>> {
+        let sent = async {
+            let _pass = self.shared.enter()?;
+            let items = messages.into_iter().map(|message| self.item(message)).collect::<Result<_>>()?;
+            let request = Publish { items, expect_last, if_exists, retry_after: None };
+            published(self.insist(request).await?)
+        };
+        sent.await.map_err(|error| error.at(operation, self.name()))
+    }
+
+    /// Checks an event and packs it.
+    pub(super) fn item(&self, message: Message) -> Result<Item> {
+        let Message { topic, payload, options } = message;
+        topic::check(&topic).map_err(|fault| Error::invalid(format!("the topic {topic:?}: {fault}")))?;
+        if payload.len() > self.shared.max_value {
+            let (size, most) = (payload.len(), self.shared.max_value);
+            return Err(Error::invalid(format!("the payload has {size} bytes; at most {most} (max_value)")));
+        }
+        options.check()?;
+        let PublishOptions { headers, key, dedup_id, delay, .. } = options;
+        let id = self.shared.next_id();
+        let record = Record::pack(&Draft { id, topic, key, headers, payload });
+        Ok(Item { record, dedup: dedup_id.into(), delay: millis(delay) })
+    }
+
+    /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
+    async fn insist(&self, mut request: Publish) -> Result<Verdict> {
+        let (shared, deadline) = (&self.shared, self.shared.deadline());
+        let before = shared.follower.known().last;
+        loop {
+            let sending = shared.link.publish(request.clone(), shared.options.retention);
+            let error = match time::within(deadline, "publishing", sending).await {
+                Ok(verdict) => return Ok(verdict),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Timeout {
+                return Err(error.with_maybe_applied(true));
+            }
+            let open = error.maybe_applied() || request.retry_after.is_some();
+            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
+                return Err(error.with_maybe_applied(open));
+            }
+            request.retry_after = Some(before);
+            time::sleep(time::jitter(RETRY)).await;
+        }
+    }
+}
+
+fn published(verdict: Verdict) -> Result<Vec<Published>> {
+    let (generation, fates) = match verdict {
+        Verdict::Done { generation, fates } => (generation, fates),
+        Verdict::Refused(refusal) => return Err(refused(refusal)),
+    };
+    let id = |seq| Some(EventId { generation, seq }).filter(|id| id.seq > 0);
+    let one = |fate| match fate {
+        Fate::Appended(seq) => Published { id: id(seq), duplicate: false },
+        Fate::Duplicate(seq) => Published { id: id(seq), duplicate: true },
+        Fate::Delayed => Published { id: None, duplicate: false },
+    };
+    Ok(fates.into_iter().map(one).collect())
+}
+
+/// The error for a refused request.
+pub(super) fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::LastDiffers => Error::conflict("the last event of the stream is another one"),
+        Refusal::Missing => Error::not_found("the stream does not exist, and this publish wants it to"),
+        Refusal::Full => Error::new(
+            ErrorKind::Limited,
+            "the stream is full of events that a group has not settled; let it catch up, disband it, or open the \
+             stream with another when_behind",
+        ),
+        Refusal::Unknown => {
+            let message = "the answer to a publish was lost, and the log does not reach back to tell whether it was done";
+            Error::unavailable(message).with_maybe_applied(true)
+        }
+    }
+}

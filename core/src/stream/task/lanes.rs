@@ -1,0 +1,104 @@
+//! Going by who else is in the group: whose time is over, what came back, and in groups with order which lanes are
+//! whose.
+
+use std::sync::Arc;
+
+use super::settle::{key, runs};
+use super::{Lane, Task, Turn};
+use crate::error::Result;
+use crate::model::group::{Answer, Group, LaneId, Request, Settling};
+use crate::model::hash;
+use crate::time;
+
+impl Task {
+    /// Looks at the group anew.
+    pub(super) async fn regroup(&mut self) -> Result<Turn> {
+        (self.look, self.handing_on) = (false, false);
+        let reading = self.membership.state();
+        let Some(group) = time::within(self.shared.deadline(), "looking at the group", reading).await? else {
+            return Ok(Turn::Fenced);
+        };
+        let me = self.membership.consumer();
+        if !group.members().contains_key(&me) {
+            return Ok(Turn::Fenced);
+        }
+        for overdue in group.overdue(self.shared.engine.now()).filter(|other| *other != me) {
+            tracing::info!(group = self.group, consumer = overdue, "a consumer is taken for dead");
+            self.apply(Request::Evict(overdue)).await?;
+            self.look = true;
+        }
+        match self.settings.lanes() {
+            None => {
+                let lane = self.lanes.entry(0).or_default();
+                let state = &group.lanes()[0];
+                lane.cursor = state.cursor;
+                lane.waiting.clone_from(&state.waiting);
+            }
+            Some(_) => self.share_out(&group).await?,
+        }
+        Ok(if self.look { Turn::Worked } else { Turn::Idle })
+    }
+
+    /// Takes over the lanes that are to be this consumer's, and gives up those that are not.
+    async fn share_out(&mut self, group: &Arc<Group>) -> Result<()> {
+        let me = self.membership.consumer();
+        for (id, lane) in (0..).zip(group.lanes()) {
+            let mine = hash::rendezvous(u64::from(id), group.members().keys().copied()) == Some(me);
+            match (lane.owner, mine) {
+                (Some(owner), _) if owner == me => {
+                    if !self.lanes.contains_key(&id) {
+                        self.own(id, group).await?;
+                    } else if let Some(held) = self.lanes.get_mut(&id) {
+                        held.waiting.clone_from(&lane.waiting);
+                    }
+                    if !mine {
+                        self.give_up(id).await?;
+                    }
+                }
+                (None, true) => match self.apply(Request::Claim(id)).await? {
+                    Answer::Done => self.look = true, // to be owned with what it holds by then
+                    _ => {}
+                },
+                _ => drop(self.lanes.remove(&id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to work on a lane: what waits in it is made known first, so that nothing overtakes it.
+    async fn own(&mut self, id: LaneId, group: &Arc<Group>) -> Result<()> {
+        let Some(state) = group.lanes().get(usize::from(id)) else { return Ok(()) };
+        let found = self.look_up(state.waiting.keys().copied().collect()).await?;
+        self.desk.with(|held| {
+            for (seq, event) in &found {
+                held.consumer.returned((id, *seq), Some(key(event)));
+            }
+        });
+        let lane = Lane { cursor: state.cursor, waiting: state.waiting.clone() };
+        self.lanes.insert(id, lane);
+        Ok(())
+    }
+
+    /// Hands a lane on, as soon as none of its events is being worked on.
+    async fn give_up(&mut self, id: LaneId) -> Result<()> {
+        let (busy, unread) = self.desk.with(|held| {
+            held.consumer.drain(id);
+            (held.consumer.is_busy(id), held.consumer.unread(id).collect())
+        });
+        if busy {
+            self.handing_on = true;
+            return Ok(());
+        }
+        let part = Settling { lane: id, unread: runs(unread), ..Settling::default() };
+        if part.returns() {
+            self.apply(Request::Settle { parts: vec![part], whole: false }).await?;
+        }
+        self.apply(Request::Release(id)).await?;
+        self.lanes.remove(&id);
+        self.desk.with(|held| {
+            held.consumer.drop_lane(id);
+            held.events.retain(|place, _| place.0 != id);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! Taking events: those that wait and are due, then new ones of the log.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::settle::{key, runs};
+use super::{Task, Turn};
+use crate::error::Result;
+use crate::model::consumer::Handed;
+use crate::model::cursor::{Cursor, Gap, Step};
+use crate::model::group::{Answer, LaneId, Place, Request, Settling, Taking};
+use crate::model::hash;
+use crate::model::record::{Batch, EventId, Record};
+use crate::model::settings::Order;
+use crate::stream::desk::{Ask, Fate};
+use crate::stream::event::{Event, Item};
+use crate::time;
+
+/// How many events are read from the engine in one step.
+const PAGE: usize = 500;
+
+/// What of the log has been read and not gone through by all lanes.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    batches: VecDeque<Arc<Batch>>,
+}
+
+/// What a turn will take, with the events themselves.
+#[derive(Default)]
+struct Haul {
+    lanes: BTreeMap<LaneId, Taking>,
+    events: Vec<(Place, u32, Event)>,
+    /// Events that wait and are gone from the log.
+    gone: Vec<(Place, Option<Gap>)>,
+    gap: Option<Gap>,
+}
+
+impl Task {
+    /// Takes as many events as there is room for.
+    pub(super) async fn take(&mut self) -> Result<Turn> {
+        let room = self.desk.with(|held| held.consumer.wants());
+        if room == 0 || self.lanes.is_empty() {
+            return Ok(Turn::Idle);
+        }
+        let mut haul = Haul::default();
+        self.gather_waiting(room, &mut haul).await?;
+        let left = room.saturating_sub(haul.events.len());
+        self.gather_fresh(left, &mut haul).await?;
+        let lanes: Vec<Taking> = haul.lanes.values().filter(|taking| taking.is_some()).cloned().collect();
+        if lanes.is_empty() {
+            return Ok(Turn::Idle);
+        }
+        match self.apply(Request::Take(lanes)).await? {
+            Answer::Done => self.land(haul).await,
+            Answer::Moved(lanes) => {
+                for (lane, cursor) in lanes {
+                    let known = self.lanes.entry(lane).or_default();
+                    // The same cursor: what was waiting has gone.
+                    self.look |= known.cursor == cursor;
+                    known.cursor = cursor;
+                }
+                Ok(Turn::Worked)
+            }
+            Answer::Fenced | Answer::Lost(_) => Ok(Turn::Fenced),
+        }
+    }
+
+    /// The events of a haul are this consumer's.
+    async fn land(&mut self, haul: Haul) -> Result<Turn> {
+        for taking in haul.lanes.into_values() {
+            let lane = self.lanes.entry(taking.lane).or_default();
+            lane.cursor = taking.to;
+            lane.waiting.retain(|seq, _| !taking.again.contains(seq));
+        }
+        let ordered = self.settings.lanes().is_some();
+        let (most, mut worn_out) = (self.settings.max_deliver, Vec::new());
+        let mut done = BTreeMap::<LaneId, Vec<u64>>::new();
+        self.desk.with(|held| {
+            let gaps = haul.gone.iter().filter_map(|(_, gap)| *gap).chain(haul.gap);
+            held.news.extend(gaps.map(Item::Gap));
+            for ((lane, seq), _) in &haul.gone {
+                done.entry(*lane).or_default().push(*seq);
+                held.consumer.settled((*lane, *seq));
+            }
+            for (place, count, event) in haul.events {
+                let key = ordered.then(|| key(&event));
+                held.events.insert(place, event);
+                if most > 0 && count > most {
+                    // Its last consumer died with it: it was delivered as often as it may be.
+                    held.consumer.returned(place, key);
+                    worn_out.push(Handed { place, count: count - 1 });
+                } else {
+                    held.consumer.taken(place, count, key);
+                }
+            }
+        });
+        if !worn_out.is_empty() {
+            let fate = Fate::Dead(super::settle::WORN_OUT.to_owned());
+            self.desk.keep_asks(vec![Ask { events: worn_out, fate, told: None }]);
+        }
+        if !done.is_empty() {
+            let part = |(lane, seqs)| Settling { lane, done: runs(seqs), ..Settling::default() };
+            let parts = done.into_iter().map(part).collect();
+            self.apply(Request::Settle { parts, whole: false }).await?;
+        }
+        Ok(Turn::Worked)
+    }
+
+    async fn gather_waiting(&mut self, room: usize, haul: &mut Haul) -> Result<()> {
+        let now = self.shared.engine.now();
+        let due = self.lanes.iter().flat_map(|(lane, state)| {
+            let due = state.waiting.iter().filter(move |(_, waiting)| waiting.due <= now);
+            due.map(|(seq, waiting)| ((*lane, *seq), waiting.count))
+        });
+        let due: Vec<(Place, u32)> = due.take(room).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let found = self.look_up(due.iter().map(|(place, _)| place.1).collect()).await?;
+        let generation = self.membership.generation();
+        for ((lane, seq), count) in due {
+            let cursor = self.lanes.get(&lane).map_or(0, |state| state.cursor);
+            haul.lanes.entry(lane).or_insert_with(|| Taking::at(lane, cursor)).again.push(seq);
+            let id = |seq| EventId { generation, seq };
+            match found.get(&seq) {
+                Some(event) if !event.record.is_removed() => {
+                    haul.events.push(((lane, seq), count + 1, event.clone()));
+                }
+                Some(_) => haul.gone.push(((lane, seq), None)),
+                None => {
+                    let gap = Gap { first_missing: id(seq), next: id(seq + 1), count: 1 };
+                    haul.gone.push(((lane, seq), Some(gap)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The events of these numbers, as far as they are still in the log.
+    pub(super) async fn look_up(&self, seqs: Vec<u64>) -> Result<BTreeMap<u64, Event>> {
+        let mut found = BTreeMap::new();
+        for (first, last) in runs(seqs) {
+            let mut from = first;
+            while from <= last {
+                let most = usize::try_from(last - from + 1).unwrap_or(PAGE).min(PAGE);
+                let reading = self.shared.link.read(from, most);
+                let pages = time::within(self.shared.deadline(), "reading", reading).await?;
+                let Some(reached) = pages.last().map(Batch::last) else { break };
+                for (page, seq, record) in each(&pages) {
+                    if (first..=last).contains(&seq) && page.generation == self.membership.generation() {
+                        let id = EventId { generation: page.generation, seq };
+                        found.insert(seq, Event { id, at: page.at, record: record.clone() });
+                    }
+                }
+                from = reached + 1;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn gather_fresh(&mut self, room: usize, haul: &mut Haul) -> Result<()> {
+        let Some(start) = self.lanes.values().map(|lane| lane.cursor).min() else { return Ok(()) };
+        let generation = self.membership.generation();
+        let mut cursor = Cursor::behind(EventId { generation, seq: start });
+        let mut left = room;
+        while left > 0 {
+            let Some(batch) = self.next_batch(&cursor).await? else { break };
+            let (gap, records) = cursor.advance(&batch);
+            haul.gap = haul.gap.or(gap);
+            let mut reached = batch.last();
+            for (seq, record) in records {
+                let Some(lane) = self.wanted(seq, record) else { continue };
+                if left == 0 {
+                    reached = seq - 1;
+                    break;
+                }
+                left -= 1;
+                let known = self.lanes.get(&lane).map_or(0, |state| state.cursor);
+                haul.lanes.entry(lane).or_insert_with(|| Taking::at(lane, known)).add(seq);
+                let id = EventId { generation, seq };
+                haul.events.push(((lane, seq), 1, Event { id, at: batch.at, record: record.clone() }));
+            }
+            cursor.at.seq = reached;
+        }
+        if cursor.at.seq > start {
+            // Lanes that want nothing of it have gone through it as well.
+            for (lane, state) in self.lanes.iter().filter(|(_, state)| state.cursor < cursor.at.seq) {
+                haul.lanes.entry(*lane).or_insert_with(|| Taking::at(*lane, state.cursor)).to = cursor.at.seq;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane of this consumer that wants an event.
+    fn wanted(&self, seq: u64, record: &Record) -> Option<LaneId> {
+        let lane = lane_of(record.key(), self.settings.order);
+        let state = self.lanes.get(&lane)?;
+        (seq > state.cursor && self.settings.topics.matches(record.topic())).then_some(lane)
+    }
+
+    /// The batch that is next at `cursor`; `None` at the end of the log.
+    async fn next_batch(&mut self, cursor: &Cursor) -> Result<Option<Arc<Batch>>> {
+        let passed = self.lanes.values().map(|lane| lane.cursor).min().unwrap_or(0);
+        while self.scan.batches.front().is_some_and(|batch| batch.last() <= passed) {
+            self.scan.batches.pop_front();
+        }
+        if let Some(batch) = self.scan.next(cursor) {
+            return Ok(Some(batch));
+        }
+        let last = self.known.borrow_and_update().last;
+        if last.generation != cursor.at.generation {
+            self.look = true;
+            return Ok(None);
+        }
+        if last.seq <= cursor.at.seq {
+            return Ok(None);
+        }
+        if let Some(batch) = self.shared.follower.recent(cursor) {
+            return Ok(Some(batch));
+        }
+        let reading = self.shared.link.read(cursor.next(), PAGE);
+        let pages = time::within(self.shared.deadline(), "reading", reading).await?;
+        let pages = pages.into_iter().filter(|page| page.generation == cursor.at.generation);
+        self.scan.batches = pages.map(Arc::new).collect();
+        self.look |= self.scan.batches.is_empty();
+        Ok(self.scan.batches.front().cloned())
+    }
+}
+
+impl Scan {
+    fn next(&self, cursor: &Cursor) -> Option<Arc<Batch>> {
+        let at = self.batches.partition_point(|batch| cursor.step(batch) == Step::Seen);
+        self.batches.get(at).filter(|batch| matches!(cursor.step(batch), Step::Next(_))).cloned()
+    }
+}
+
+impl Taking {
+    fn at(lane: LaneId, cursor: u64) -> Self {
+        Self { lane, from: cursor, to: cursor, ..Self::default() }
+    }
+
+    /// One more event.
+    fn add(&mut self, seq: u64) {
+        self.to = seq;
+        match self.fresh.last_mut() {
+            Some((_, last)) if *last + 1 == seq => *last = seq,
+            _ => self.fresh.push((seq, seq)),
+        }
+    }
+
+    /// Whether it does anything.
+    fn is_some(&self) -> bool {
+        self.to > self.from || !self.again.is_empty()
+    }
+}
+
+/// The lane that events of a key belong to.
+fn lane_of(key: &str, order: Order) -> LaneId {
+    match order {
+        Order::None | Order::Total => 0,
+        Order::ByKey(partitions) => {
+            LaneId::try_from(hash::stable(key.as_bytes()) % u64::from(partitions.max(1))).unwrap_or(0)
+        }
+    }
+}
+
+fn each(pages: &[Batch]) -> impl Iterator<Item = (&Batch, u64, &Record)> {
+    pages.iter().flat_map(|page| page.from(0).map(move |(seq, record)| (page, seq, record)))
+}
