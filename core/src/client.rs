@@ -11,13 +11,11 @@ use crate::engine::stream::StreamId;
 use crate::engine::{Engine, MapId};
 use crate::error::{Error, Result};
 use crate::map::{Codec, Map, MapOptions, Shared, TypedMap};
+use crate::model::name;
 use crate::rt::Gate;
 use crate::stream::{self, Stream, StreamOptions};
 use crate::time;
 use crate::url::{EngineUrl, Settings};
-
-/// The longest name of a map or scope, in bytes.
-const MAX_NAME: usize = 200;
 
 /// A scope and a name in it.
 type ObjectName = (String, String);
@@ -133,7 +131,7 @@ impl Ponos {
         let Some(_pass) = self.inner.gate.enter() else {
             return Err(Error::closed("the client is closed; open a new one"));
         };
-        valid_name(name)?;
+        name::check(name)?;
         if options.codec.is_empty() || options.codec.len() > 64 || options.watch_queue == 0 {
             return Err(Error::invalid(
                 "a codec's name has 1 to 64 bytes, and a watch queue at least 1 event",
@@ -177,7 +175,7 @@ impl Ponos {
         let Some(_pass) = self.inner.gate.enter() else {
             return Err(Error::closed("the client is closed; open a new one"));
         };
-        valid_name(name)?;
+        name::check(name)?;
         options.check()?;
         let id = StreamId { scope: scope.to_owned(), name: name.to_owned(), codec: options.codec.clone() };
         let cell = cell(&self.inner.streams, scope, name, stream::Shared::is_closed);
@@ -243,7 +241,7 @@ impl Scope {
     /// As [`Ponos::map_with`], of this scope.
     pub async fn map_with(&self, name: &str, options: MapOptions) -> Result<Map> {
         let opened = async {
-            valid_name(&self.name)?;
+            name::check(&self.name)?;
             self.client.open_map(&self.name, name, options).await
         };
         opened.await.map_err(|error| error.at("map.open", name))
@@ -257,7 +255,7 @@ impl Scope {
     /// As [`Ponos::stream_with`], of this scope.
     pub async fn stream_with(&self, name: &str, options: StreamOptions) -> Result<Stream> {
         let opened = async {
-            valid_name(&self.name)?;
+            name::check(&self.name)?;
             self.client.open_stream(&self.name, name, options).await
         };
         opened.await.map_err(|error| error.at("stream.open", name))
@@ -290,15 +288,4 @@ fn difference(open: &MapOptions, wanted: &MapOptions) -> String {
     let differ: Vec<String> =
         differ.map(|(name, open, wanted)| format!("with {name}={open}, not {wanted}")).collect();
     format!("the map is open {}; close it first or ask for the same", differ.join(" and "))
-}
-
-/// Whether `name` may name an object.
-pub(crate) fn valid_name(name: &str) -> Result<()> {
-    let bad = |character: char| character.is_control() || matches!(character, '{' | '}');
-    if name.is_empty() || name.len() > MAX_NAME || name.contains(bad) {
-        let message =
-            format!("the name {name:?} must have 1 to {MAX_NAME} bytes and no control characters or braces");
-        return Err(Error::invalid(message));
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ pub mod items;
 pub mod join;
 pub mod log;
 pub mod merge;
+pub(crate) mod name;
 pub mod number;
 pub mod op;
 pub mod past;

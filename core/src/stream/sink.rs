@@ -12,10 +12,10 @@ use super::options::{SinkOptions, millis};
 use super::shared::Shared;
 use super::step::StepBuilder;
 use super::task::Task;
-use crate::client::valid_name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::consumer::Rules;
 use crate::model::group::{ConsumerId, Place};
+use crate::model::name;
 use crate::time;
 
 /// A consumer of a group: cheap to clone, so that several tasks may take events from it.
@@ -80,10 +80,10 @@ impl Stream {
 
     async fn open_sink(&self, group: &str, options: SinkOptions) -> Result<Sink> {
         let _pass = self.shared.enter()?;
-        valid_name(group)?;
+        name::check(group)?;
         let settings = options.settings()?;
         if !settings.dead_letter.is_empty() {
-            valid_name(&settings.dead_letter)?;
+            name::check(&settings.dead_letter)?;
         }
         let SinkOptions { max_in_flight, prefetch, from, .. } = options;
         let desk = Arc::new(Desk::new(Rules { ack_wait: settings.ack_wait, max_in_flight, prefetch }));
