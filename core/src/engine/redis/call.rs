@@ -1,10 +1,8 @@
 //! One call of a script: which one serves a batch of writes, what is sent, and what its answer means.
 
-use bytes::Bytes;
-use redis::Value;
-
 use super::args::Args;
 use super::codec;
+use super::resp::Value;
 use super::script::{DESTROY, SET, Script, WRITE};
 use crate::engine::{Request, Verdict};
 use crate::error::{Error, Result};
@@ -121,8 +119,7 @@ fn sets_done<'a>(answer: &Value, requests: impl Iterator<Item = &'a Request>) ->
 fn writes_done(answer: Value, count: usize) -> Option<Result<Done>> {
     let Value::Array(answer) = answer else { return None };
     let mut answer = answer.into_iter();
-    let (Some(Value::BulkString(message)), Some(Value::Int(generation))) = (answer.next(), answer.next())
-    else {
+    let (Some(Value::Text(message)), Some(Value::Int(generation))) = (answer.next(), answer.next()) else {
         return None;
     };
     let generation = u64::try_from(generation).ok()?;
@@ -133,14 +130,14 @@ fn writes_done(answer: Value, count: usize) -> Option<Result<Done>> {
     if message.is_empty() {
         return Some(Ok(Done { changes: None, verdicts }));
     }
-    let changes = codec::decode_message(&Bytes::from(message));
+    let changes = codec::decode_message(&message);
     Some(changes.map(|changes| Done { changes: Some(changes), verdicts }))
 }
 
 fn verdict(status: &Value, generation: u64) -> Option<Result<Verdict>> {
     let (number, matched) = match status {
         Value::Int(number) => (*number, true),
-        Value::BulkString(text) => (std::str::from_utf8(text).ok()?.parse().ok()?, false),
+        Value::Text(text) => (std::str::from_utf8(text).ok()?.parse().ok()?, false),
         _ => return None,
     };
     Some(match number {

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 
 use super::args::Args;
+use super::resp;
 use crate::engine::{Request, Tip};
 use crate::error::{Error, Result};
 use crate::model::change::{Batch, Change, Effect};
@@ -210,11 +211,11 @@ impl<'a> Reader<'a> {
         self.bytes(length)
     }
 
-    /// Small ones are copied, so that they do not keep a big message in memory.
+    /// Small ones are copied, so that they do not keep a big message, or what it was read with, in memory.
     fn bytes(&mut self, length: usize) -> Result<Bytes> {
         let start = self.at;
         let taken = self.take(length)?;
-        let small = length.saturating_mul(4) < self.bytes.len();
+        let small = resp::is_small(length) || length.saturating_mul(4) < self.bytes.len();
         Ok(if small { Bytes::copy_from_slice(taken) } else { self.bytes.slice(start..start + length) })
     }
 }

@@ -7,12 +7,12 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use redis::Value;
 use tokio::sync::oneshot;
 
 use super::args::Args;
 use super::call::{Call, Done};
 use super::link::Link;
+use super::resp::Value;
 use super::script;
 use crate::engine::{MapId, Request, Sink, Source, Verdict};
 use crate::error::{Error, Result};

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult};
 use tokio::sync::{oneshot, watch};
 
 use super::mux::{self, Mux};
 use super::push::Router;
+use super::resp::Value;
 use super::soon::Soon;
 use super::tls::Tls;
 use crate::engine::Sink;
@@ -312,8 +313,8 @@ impl Link {
         let sent = time::wall_ms();
         let answer = self.call(redis::cmd("TIME")).await?;
         let received = time::wall_ms();
-        let (seconds, micros): (u64, u64) =
-            redis::from_redis_value(answer).map_err(|error| Error::internal(error.to_string()))?;
+        let (seconds, micros) =
+            clock(&answer).ok_or_else(|| Error::internal("the server gave a strange time"))?;
         let (server, local) = (seconds * 1_000 + micros / 1_000, u64::midpoint(sent, received));
         let offset = i64::try_from(i128::from(server) - i128::from(local)).unwrap_or(0);
         self.offset.store(offset, Ordering::Relaxed);
@@ -323,7 +324,10 @@ impl Link {
     /// What a failed command means to the caller.
     fn failure(&self, error: &RedisError) -> Error {
         let code = error.code().unwrap_or_default();
-        let text = format!("{}: {error}", self.name);
+        let text = match (code, error.detail()) {
+            ("", _) => format!("{}: {error}", self.name),
+            (code, detail) => format!("{}: {code} {}", self.name, detail.unwrap_or_default()),
+        };
         match (code, error.kind()) {
             ("PONOSCODEC", _) => {
                 let theirs = error.detail().unwrap_or_default();
@@ -345,6 +349,18 @@ impl Link {
             _ => Error::internal(text),
         }
         .with_source(error.clone())
+    }
+}
+
+/// Seconds and microseconds.
+fn clock(answer: &Value) -> Option<(u64, u64)> {
+    let number = |part: &Value| match part {
+        Value::Text(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    };
+    match answer {
+        Value::Array(parts) => Some((number(parts.first()?)?, number(parts.get(1)?)?)),
+        _ => None,
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use redis::Value;
 
 use super::codec::{self, Stored};
 use super::commit::{Commit, Keys};
 use super::link::Link;
+use super::resp::{self, Value};
 use crate::engine::{MapEngine, Page, Reply, Request, Tip, Verdict};
 use crate::error::{Error, Result};
 use crate::model::change::Batch;
@@ -68,7 +68,7 @@ impl RedisMap {
         command.arg(&self.keys().hash).arg(field);
         match self.link.call(command).await? {
             Value::Nil => Ok(None),
-            Value::BulkString(bytes) => Ok(Some(bytes.into())),
+            Value::Text(bytes) => Ok(Some(bytes)),
             _ => Err(strange()),
         }
     }
@@ -83,12 +83,14 @@ impl RedisMap {
             }
             let Value::Array(fields) = self.link.call(command).await? else { return Err(strange()) };
             let mut fields = fields.into_iter().map_while(|field| match field {
-                Value::BulkString(bytes) => Some(Bytes::from(bytes)),
+                Value::Text(bytes) => Some(bytes),
                 _ => None,
             });
             let Some(stored) = fields.next() else { return Ok(None) };
             match codec::decode_entry(&stored)? {
-                Stored::Whole(entry) => return Ok(Some(entry)),
+                Stored::Whole(entry) => {
+                    return Ok(Some(Entry { value: resp::detached(entry.value), ..entry }));
+                }
                 Stored::Long(entry, count) if count <= expected => {
                     let value: Vec<Bytes> = fields.take(count as usize).collect();
                     return Ok(Some(Entry { value: value.concat().into(), ..entry }));
@@ -104,8 +106,7 @@ impl RedisMap {
         command.arg(&self.keys().hash).arg(cursor).arg("COUNT").arg(self.scan_step.next());
         let Value::Array(answer) = self.link.call(command).await? else { return Err(strange()) };
         let mut answer = answer.into_iter();
-        let (Some(Value::BulkString(cursor)), Some(Value::Array(fields))) = (answer.next(), answer.next())
-        else {
+        let (Some(Value::Text(cursor)), Some(Value::Array(fields))) = (answer.next(), answer.next()) else {
             return Err(strange());
         };
         let cursor = std::str::from_utf8(&cursor).ok().and_then(|text| text.parse().ok());
@@ -113,12 +114,10 @@ impl RedisMap {
             Page { entries: Vec::with_capacity(fields.len() / 2), cursor: cursor.ok_or_else(strange)? };
         self.scan_step.learn(fields.len() / 2, fields.iter().map(length).sum(), SCAN);
         let mut fields = fields.into_iter();
-        while let (Some(Value::BulkString(key)), Some(Value::BulkString(entry))) =
-            (fields.next(), fields.next())
-        {
+        while let (Some(Value::Text(key)), Some(Value::Text(entry))) = (fields.next(), fields.next()) {
             if codec::is_key(&key) {
-                let entry = match codec::decode_entry(&entry.into())? {
-                    Stored::Whole(entry) => Some(entry),
+                let entry = match codec::decode_entry(&entry)? {
+                    Stored::Whole(entry) => Some(Entry { value: resp::detached(entry.value), ..entry }),
                     // A list and its segments belong to one moment: that of this read.
                     Stored::Long(_, count) => self.whole(&key, count).await?,
                 };
@@ -150,13 +149,13 @@ impl RedisMap {
 fn log_message(entry: Value) -> Result<Bytes> {
     let Value::Array(mut entry) = entry else { return Err(strange()) };
     let Some(Value::Array(mut fields)) = entry.pop() else { return Err(strange()) };
-    let Some(Value::BulkString(message)) = fields.pop() else { return Err(strange()) };
-    Ok(message.into())
+    let Some(Value::Text(message)) = fields.pop() else { return Err(strange()) };
+    Ok(message)
 }
 
 fn length(field: &Value) -> usize {
     match field {
-        Value::BulkString(bytes) => bytes.len(),
+        Value::Text(bytes) => bytes.len(),
         _ => 0,
     }
 }

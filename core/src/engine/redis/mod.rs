@@ -5,7 +5,7 @@
 //! appends it to the log and publishes it. Replicas hear the channel, and repair what they missed from the log.
 //! No `KEYS`, no `CONFIG`: a user with `~prefix* &prefix* +@all -@dangerous -@admin` is enough.
 //!
-//! `link` keeps two connections, each a `mux` that many calls share; `commit` gathers writes, `call` makes calls of
+//! `link` keeps two connections, each a `mux` that many calls share and whose answers `resp` reads; `commit` gathers writes, `call` makes calls of
 //! them, `script` and `lua/` do them, `codec` reads and writes bytes, `push` hands messages to replicas.
 
 mod args;
@@ -16,6 +16,7 @@ mod link;
 mod map;
 mod mux;
 mod push;
+mod resp;
 mod script;
 mod soon;
 mod tls;
@@ -29,6 +30,7 @@ use crate::url::{RedisUrl, Settings};
 use commit::{Commit, Keys};
 use link::Link;
 use map::RedisMap;
+use resp::Value;
 
 /// The Redis engine.
 pub struct Redis {
@@ -108,7 +110,8 @@ async fn refuse_eviction(link: &Link) -> Result<()> {
         tracing::debug!("this user may not ask for the eviction policy: it is taken to be noeviction");
         return Ok(());
     };
-    let text: String = redis::from_redis_value(answer).unwrap_or_default();
+    let Value::Text(text) = answer else { return Ok(()) };
+    let text = String::from_utf8_lossy(&text);
     let policy = text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or_default();
     if policy.starts_with("allkeys") {
         let message = format!(

@@ -10,14 +10,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use combine::stream::Decoder;
 use parking_lot::Mutex;
-use redis::{PushKind, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use super::push::Router;
+use super::resp::{Malformed, Reader, Value};
 use super::tls::Tls;
 
 /// What is done with an answer.
@@ -104,22 +104,43 @@ impl Mux {
 
     /// Gives each answer to whom it belongs, and pushes to the router, until it cannot go on.
     async fn read(&self, mut socket: Reading) -> RedisError {
-        let mut decoder = Decoder::new();
+        let mut reader = Reader::default();
         loop {
-            let answer = match redis::parse_redis_value_async(&mut decoder, &mut socket).await {
-                Ok(Value::Push { kind: PushKind::Subscribe | PushKind::Unsubscribe, .. }) => Ok(Value::Okay),
-                Ok(Value::Push { kind, data }) => {
-                    self.router.push(&kind, data);
-                    continue;
+            match reader.next() {
+                Ok(Some(value)) => {
+                    if let Some(answer) = self.router.answer(value)
+                        && !self.answered(answer)
+                    {
+                        return lost();
+                    }
                 }
-                Err(error) if is_tls(&error) => return error,
-                Err(error) if error.is_unrecoverable_error() => return lost(),
-                answer => answer.and_then(Value::extract_error),
-            };
-            let next = self.outbox.lock().waiting.as_mut().and_then(VecDeque::pop_front);
-            let Some(answered) = next else { return lost() };
-            answered(answer);
+                Ok(None) => match reader.fill(&mut socket).await {
+                    Ok(0) => return lost(),
+                    Ok(_) => {}
+                    Err(error) => {
+                        let error = RedisError::from(error);
+                        return if is_tls(&error) { error } else { lost() };
+                    }
+                },
+                Err(Malformed) => {
+                    tracing::warn!("the server sent what is not its protocol: the connection is given up");
+                    return lost();
+                }
+            }
         }
+    }
+
+    /// Hands an answer to whoever has waited longest; `false` if nobody waits.
+    fn answered(&self, answer: Value) -> bool {
+        let next = self.outbox.lock().waiting.as_mut().and_then(VecDeque::pop_front);
+        let waits = next.is_some();
+        if let Some(answered) = next {
+            answered(match answer {
+                Value::Error(text) => Err(refusal(&text)),
+                answer => Ok(answer),
+            });
+        }
+        waits
     }
 
     /// Writes what callers could not.
@@ -169,6 +190,13 @@ impl Outbox {
         }
         Pin::new(&mut self.socket).poll_flush(context)
     }
+}
+
+/// The error of a call that the server refuses: a code and a sentence.
+fn refusal(text: &[u8]) -> RedisError {
+    let text = String::from_utf8_lossy(text);
+    let (code, detail) = text.split_once(' ').map_or((&*text, None), |(code, detail)| (code, Some(detail)));
+    redis::make_extension_error(code.to_owned(), detail.map(str::to_owned))
 }
 
 /// The error of a call whose answer will not come.

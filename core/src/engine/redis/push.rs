@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use redis::{PushKind, Value};
 
 use super::codec;
+use super::resp::Value;
 use crate::engine::{Sink, Source};
 
 /// A sink with its number among all that were ever added.
@@ -55,13 +55,17 @@ impl Router {
         sinks.iter().for_each(|sink| tell(&**sink));
     }
 
-    /// Hands a message to the sinks of its channel.
-    pub(super) fn push(&self, kind: &PushKind, data: Vec<Value>) {
-        let mut data = data.into_iter();
-        if let (PushKind::Message, Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
-            (kind, data.next(), data.next())
-        {
-            self.message(&channel, &payload.into());
+    /// Hands a message to the sinks of its channel. What the server says because it was asked to comes back: it is
+    /// somebody's answer.
+    pub(super) fn answer(&self, value: Value) -> Option<Value> {
+        let Value::Push(parts) = value else { return Some(value) };
+        match &parts[..] {
+            [Value::Text(kind), Value::Text(channel), Value::Text(payload)] if kind == "message" => {
+                self.message(channel, payload);
+                None
+            }
+            [Value::Text(kind), ..] if kind == "subscribe" || kind == "unsubscribe" => Some(Value::Nil),
+            _ => None,
         }
     }
 
