@@ -14,12 +14,15 @@ use ponos::stream::{
     StreamOptions, WhenBehind,
 };
 use ponos::{Error, ErrorKind, Ponos, Result, StepBuilder, Stream};
+use ponos_test_support::RedisServer;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test on every engine, each time with a client of its own.
 async fn everywhere<F: Future<Output = Result<()>>>(test: impl Fn(String) -> F) -> Result<()> {
-    test(format!("memory://stream-{}", std::process::id())).await
+    test("memory://streams".to_owned()).await?;
+    let server = RedisServer::start();
+    test(server.url()).await
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -433,18 +436,27 @@ async fn a_delayed_event_comes_when_its_time_has_come() -> Result<()> {
 async fn what_was_trimmed_before_it_was_read_is_an_exact_gap() -> Result<()> {
     everywhere(async |url| {
         let client = Ponos::open(&url).await?;
-        let options = StreamOptions::default().max_len(10).when_behind(WhenBehind::Skip);
-        let stream = client.stream_with("gap", options).await?;
+        let options = || StreamOptions::default().max_len(10).when_behind(WhenBehind::Skip);
+        let stream = client.stream_with("gap", options()).await?;
         publish(&stream, [1]).await?;
         let mut reader = stream.reader_with(ReaderOptions::default().from(Start::First)).await?;
         read(&mut reader).await;
-        let sink = stream.sink_with("g", SinkOptions::default().from(Start::First).prefetch(1)).await?;
+        let sink = stream.sink_with("g", SinkOptions::default().from(Start::First)).await?;
         next(&sink).await.ack().await?;
-        // The sink has one more ahead; then it is behind, as the reader is.
-        publish(&stream, 2..=100).await?;
+        publish(&stream, [2]).await?;
+        until("the sink takes the second", async || Ok(stream.info().await?.unwrap().groups[0].pending == 1))
+            .await?;
+        sink.close().await?;
+        publish(&stream, 3..=100).await?;
+        // Clients that have not heard of it meanwhile, as if they had been away.
+        let later = Ponos::open(&url).await?;
+        let stream = later.stream_with("gap", options()).await?;
+        let behind = ReaderOptions::default().from(Start::Behind(reader.position()));
+        let mut reader = stream.reader_with(behind).await?;
         let Some(Ok(Item::Gap(gap))) = within(reader.next()).await else { panic!("no gap") };
         assert_eq!((gap.first_missing.seq, gap.next.seq, gap.count), (2, 91, 89));
         assert_eq!(read(&mut reader).await.id().seq, 91);
+        let sink = stream.sink_with("g", SinkOptions::default()).await?;
         let (mut expected, mut missing) = (2, 0);
         while expected <= 100 {
             match within(sink.next()).await.unwrap()? {
@@ -464,7 +476,8 @@ async fn what_was_trimmed_before_it_was_read_is_an_exact_gap() -> Result<()> {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(missing > 0, "the sink was never behind");
+        assert_eq!(missing, 89);
+        later.close().await;
         client.close().await;
         Ok(())
     })

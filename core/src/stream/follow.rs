@@ -151,10 +151,11 @@ impl StreamSink for Follower {
     }
 
     fn grown(&self, last: EventId) {
+        self.learn(last);
         if last.generation == 0 {
             *self.recent.lock() = Recent::default();
+            self.groups.lock().values().flatten().for_each(|notify| notify.notify_one());
         }
-        self.learn(last);
     }
 
     fn removed(&self, _id: EventId) {

@@ -44,6 +44,8 @@ pub(super) struct Task {
     scan: Scan,
     /// Whether the group is to be looked at anew.
     look: bool,
+    /// Whether something was asked for whose answer was lost: the group may give it more than it knows.
+    doubt: bool,
     /// Whether a lane is given up once its events are answered.
     handing_on: bool,
 }
@@ -88,6 +90,7 @@ impl Task {
             lanes,
             scan,
             look: true,
+            doubt: false,
             handing_on: false,
         }
     }
@@ -114,7 +117,7 @@ impl Task {
                 Ok(Turn::Fenced) => self.rejoin().await?,
                 Err(error) if passes(&error) => {
                     tracing::debug!(group = self.group, %error, "a sink waits for the engine");
-                    self.look = true;
+                    (self.look, self.doubt) = (true, true);
                     time::sleep(time::jitter(AGAIN)).await;
                 }
                 Err(error) => return Err(error),

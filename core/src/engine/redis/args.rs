@@ -25,6 +25,17 @@ impl Args {
         self.push(itoa::Buffer::new().format(number));
     }
 
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Adds other arguments behind these.
+    pub(super) fn append(&mut self, others: &Self) {
+        self.packed.extend_from_slice(&others.packed);
+        self.count += others.count;
+    }
+
     /// The whole command that begins with these arguments and goes on with `rest`.
     pub(super) fn command(self, rest: &Self) -> Vec<u8> {
         let mut command =

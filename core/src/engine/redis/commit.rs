@@ -1,95 +1,104 @@
-//! Group commit: writes to one map that meet on their way share a call, a message and a log entry.
+//! Group commit: requests for one object that meet on their way share a call, a message and a log entry.
 //!
-//! A write that finds no call under way is sent at once. Beside one a second departs when as many writes wait
+//! A request that finds no call under way is sent at once. Beside one a second departs when as many requests wait
 //! as the first carries; all others wait for the next to return. There is no timer: under load batches grow by
 //! themselves, and one caller never waits for another.
 
-use std::sync::{Arc, Weak};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::args::Args;
-use super::call::{Call, Done};
 use super::link::Link;
 use super::resp::Value;
-use super::script;
-use crate::engine::{MapId, Request, Sink, Source, Verdict};
+use super::script::{self, Script};
 use crate::error::{Error, Result};
-use crate::model::op::Op;
-use crate::model::txn::Write;
 
-/// How many calls of one map are under way at once.
+/// How many calls of one object are under way at once.
 const FLYING: usize = 2;
-/// The most writes of one call: with them it takes the server well under a millisecond.
+/// The most requests of one call: with them it takes the server well under a millisecond.
 const BATCH: usize = 256;
-/// The most bytes of one call, unless a single write has more.
+/// The most bytes of one call, unless a single request has more.
 const BYTES: usize = 1 << 20;
-/// The most bytes that the log of one map may take, as far as its mean entry tells.
-const LOG_BYTES: usize = 64 << 20;
 
-/// The writes of one map on their way to the server.
-pub(super) struct Commit {
-    link: Arc<Link>,
-    sink: Weak<dyn Sink>,
-    keys: Keys,
-    head: Args,
-    queue: Mutex<Queue>,
-}
+/// What travels in calls that are shared: requests of one kind for one object.
+pub(super) trait Freight: Send + Sync + 'static {
+    /// What is asked for.
+    type Request: Send;
+    /// What becomes of it.
+    type Verdict: Send;
+    /// Which script does a batch.
+    type Form: Copy + Send;
+    /// What others want to hear of a call.
+    type News;
 
-/// The names of a map at the server: all in one slot.
-pub(super) struct Keys {
-    pub(super) hash: Vec<u8>,
-    pub(super) log: Vec<u8>,
-    pub(super) channel: Vec<u8>,
-}
+    /// About how many bytes a request takes.
+    fn size(request: &Self::Request) -> usize;
 
-impl Keys {
-    pub(super) fn new(prefix: &str, id: &MapId) -> Self {
-        let base = format!("{prefix}{{{}}}:m:{}:", id.scope, id.name);
-        let key = |suffix: &str| format!("{base}{suffix}").into_bytes();
-        Self { hash: key("h"), log: key("log"), channel: key("c") }
+    /// Whether a request shares its call with no other.
+    fn alone(_request: &Self::Request) -> bool {
+        false
     }
+
+    /// The keys of all its scripts.
+    fn keys(&self) -> &[Vec<u8>];
+
+    /// The script of a form.
+    fn script(form: Self::Form) -> &'static Script;
+
+    /// Packs a batch: which form it has, and the arguments.
+    fn pack(&self, requests: &[&Self::Request]) -> (Self::Form, Args);
+
+    /// What the answer says; `None` if it makes no sense.
+    fn unpack(
+        &self,
+        form: Self::Form,
+        answer: Value,
+        requests: &[&Self::Request],
+    ) -> Option<Result<Done<Self>>>;
+
+    /// Tells the news of a call, before anyone hears of its verdicts.
+    fn tell(&self, news: Self::News);
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: std::collections::VecDeque<Waiting>,
+/// What a call has done.
+pub(super) struct Done<F: Freight + ?Sized> {
+    /// For others, if anything changed.
+    pub(super) news: Option<F::News>,
+    /// One for each request.
+    pub(super) verdicts: Vec<Result<F::Verdict>>,
+}
+
+/// The requests for one object on their way to the server.
+pub(super) struct Commit<F: Freight> {
+    link: Arc<Link>,
+    pub(super) freight: F,
+    queue: Mutex<Queue<F>>,
+}
+
+struct Queue<F: Freight> {
+    waiting: VecDeque<Waiting<F>>,
     flying: usize,
-    /// How many writes went with the last call.
+    /// How many requests went with the last call.
     carried: usize,
 }
 
-/// A write and who waits for its verdict.
-struct Waiting {
-    request: Request,
-    answer: oneshot::Sender<Result<Verdict>>,
+/// A request and who waits for its verdict.
+struct Waiting<F: Freight> {
+    request: F::Request,
+    answer: oneshot::Sender<Result<F::Verdict>>,
 }
 
-impl Commit {
-    pub(super) fn new(
-        link: Arc<Link>,
-        sink: Weak<dyn Sink>,
-        keys: Keys,
-        codec: &str,
-        log_len: u64,
-        max_value: usize,
-    ) -> Arc<Self> {
-        let mut head = Args::default();
-        head.push(&keys.channel);
-        head.push(codec);
-        head.push_number(log_len);
-        head.push_number(LOG_BYTES);
-        head.push_number(max_value);
-        Arc::new(Self { link, sink, keys, head, queue: Mutex::default() })
+impl<F: Freight> Commit<F> {
+    pub(super) fn new(link: Arc<Link>, freight: F) -> Arc<Self> {
+        let queue = Queue { waiting: VecDeque::new(), flying: 0, carried: 0 };
+        Arc::new(Self { link, freight, queue: Mutex::new(queue) })
     }
 
-    pub(super) const fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    /// Sends a write with the next call.
-    pub(super) async fn write(self: &Arc<Self>, request: Request) -> Result<Verdict> {
+    /// Sends a request with the next call.
+    pub(super) async fn send(self: &Arc<Self>, request: F::Request) -> Result<F::Verdict> {
         self.link.connected().await?;
         let (answer, verdict) = oneshot::channel();
         let (next, alone) = {
@@ -98,7 +107,7 @@ impl Commit {
             let next = queue.depart();
             (next, queue.flying == 1 && queue.carried == 1 && queue.waiting.is_empty())
         };
-        self.send(next);
+        self.call(next);
         if alone {
             self.link.soon.until(|| !verdict.is_empty()).await;
         }
@@ -106,17 +115,17 @@ impl Commit {
         verdict.await.unwrap_or_else(ended)
     }
 
-    /// Makes the next call, on the thread of whoever found that there is one to make: the first of its writers, or
+    /// Makes the next call, on the thread of whoever found that there is one to make: the first of its callers, or
     /// the task that reads the answer to the call before.
-    fn send(self: &Arc<Self>, batch: Vec<Waiting>) {
+    fn call(self: &Arc<Self>, batch: Vec<Waiting<F>>) {
         if !batch.is_empty() {
-            let call = Call::new(batch.iter().map(|waiting| &waiting.request), &self.head);
-            let command = call.command(self.names());
-            self.transmit(&command, Flight { batch, call, introduced: false });
+            let (form, args) = self.freight.pack(&requests(&batch));
+            let command = F::script(form).call(self.freight.keys()).command(&args);
+            self.transmit(&command, Flight { batch, form, args, introduced: false });
         }
     }
 
-    fn transmit(self: &Arc<Self>, command: &[u8], flight: Flight) {
+    fn transmit(self: &Arc<Self>, command: &[u8], flight: Flight<F>) {
         // The batch is in one of two hands: with the answer, or back here if nothing was sent.
         let flight = Arc::new(Mutex::new(Some(flight)));
         let (commit, theirs) = (self.clone(), flight.clone());
@@ -132,39 +141,36 @@ impl Commit {
         }
     }
 
-    fn answered(self: &Arc<Self>, mut flight: Flight, answer: Result<Value>) {
+    fn answered(self: &Arc<Self>, mut flight: Flight<F>, answer: Result<Value>) {
         match answer {
             Err(error) if !flight.introduced && script::unknown(&error) => {
                 flight.introduced = true;
-                let command = flight.call.introduction(self.names());
+                let script = F::script(flight.form);
+                let command = script.introduce(self.freight.keys()).command(&flight.args);
                 self.transmit(&command, flight);
             }
             answer => {
-                let requests = flight.batch.iter().map(|waiting| &waiting.request);
-                let done = answer.and_then(|answer| flight.call.read(answer, requests));
+                let strange =
+                    || Err(Error::internal("the script gave a strange answer").with_maybe_applied(true));
+                let read = |answer| self.freight.unpack(flight.form, answer, &requests(&flight.batch));
+                let done = answer.and_then(|answer| read(answer).unwrap_or_else(strange));
                 self.finish(flight.batch, done);
             }
         }
     }
 
-    fn names(&self) -> [&[u8]; 2] {
-        [&self.keys.hash, &self.keys.log]
-    }
-
-    /// Goes on with the writes that came meanwhile, so that the server has work; then gives the changes to the replica
-    /// and tells each writer what became of its write.
-    fn finish(self: &Arc<Self>, batch: Vec<Waiting>, done: Result<Done>) {
+    /// Goes on with the requests that came meanwhile, so that the server has work; then tells the news and each caller
+    /// what became of its request.
+    fn finish(self: &Arc<Self>, batch: Vec<Waiting<F>>, done: Result<Done<F>>) {
         let next = {
             let mut queue = self.queue.lock();
             queue.flying -= 1;
             queue.depart()
         };
-        self.send(next);
+        self.call(next);
         let verdicts = match done {
-            Ok(Done { changes, verdicts }) => {
-                if let (Some(changes), Some(sink)) = (changes, self.sink.upgrade()) {
-                    sink.batch(&changes, Source::Reply);
-                }
+            Ok(Done { news, verdicts }) => {
+                news.into_iter().for_each(|news| self.freight.tell(news));
                 verdicts
             }
             Err(error) => {
@@ -180,18 +186,23 @@ impl Commit {
     }
 }
 
+fn requests<F: Freight>(batch: &[Waiting<F>]) -> Vec<&F::Request> {
+    batch.iter().map(|waiting| &waiting.request).collect()
+}
+
 /// A call under way.
-struct Flight {
-    batch: Vec<Waiting>,
-    call: Call,
+struct Flight<F: Freight> {
+    batch: Vec<Waiting<F>>,
+    form: F::Form,
+    args: Args,
     /// Whether the script's text was sent with it.
     introduced: bool,
 }
 
-impl Queue {
+impl<F: Freight> Queue<F> {
     /// The next call to make: at once if none is under way; beside another only if it is worth its while, or the
-    /// first writer to come back would always travel alone.
-    fn depart(&mut self) -> Vec<Waiting> {
+    /// first caller to come back would always travel alone.
+    fn depart(&mut self) -> Vec<Waiting<F>> {
         let worthwhile = self.flying == 0 || self.waiting.len() >= self.carried;
         if self.flying == FLYING || !worthwhile {
             return Vec::new();
@@ -204,13 +215,13 @@ impl Queue {
         batch
     }
 
-    /// The writes of the next call: those that came first, as many as fit; a destroy goes alone.
-    fn take(&mut self) -> Vec<Waiting> {
+    /// The requests of the next call: those that came first, as many as fit.
+    fn take(&mut self) -> Vec<Waiting<F>> {
         let mut bytes = 0;
         let mut batch = Vec::new();
         while let Some(next) = self.waiting.front() {
-            let alone = next.request.write == Write::Destroy;
-            bytes += size(&next.request.write);
+            let alone = F::alone(&next.request);
+            bytes += F::size(&next.request);
             if !batch.is_empty() && (alone || bytes > BYTES || batch.len() >= BATCH) {
                 break;
             }
@@ -220,19 +231,5 @@ impl Queue {
             }
         }
         batch
-    }
-}
-
-/// About how many bytes a write takes.
-fn size(write: &Write) -> usize {
-    let op = |op: &Op| match op {
-        Op::Set { value, .. } => value.len(),
-        Op::Add { items, .. } | Op::Remove { items, .. } => items.iter().map(|item| item.len() + 4).sum(),
-        _ => 8,
-    };
-    match write {
-        Write::One { key, op: one } => key.len() + op(one),
-        Write::Clear | Write::Destroy => 1,
-        Write::Txn(txn) => txn.then.iter().chain(&txn.otherwise).map(|(key, one)| key.len() + op(one)).sum(),
     }
 }

@@ -3,19 +3,20 @@
 //! A call fails at once while the server is known to be down, waits a moment while a lost connection is being
 //! made anew, and is never sent twice from here: whether to repeat is decided above, where the write's id is known.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult};
 use tokio::sync::{oneshot, watch};
 
+use super::args::Args;
 use super::mux::{self, Mux};
-use super::push::Router;
+use super::push::{Ear, Router};
 use super::resp::Value;
+use super::script::{self, Script};
 use super::soon::Soon;
 use super::tls::Tls;
-use crate::engine::Sink;
 use crate::error::{Error, ErrorKind as Kind, Result};
 use crate::rt::Tasks;
 use crate::time;
@@ -117,11 +118,11 @@ impl Link {
         self.ask(&connection, &command).await
     }
 
-    /// Has a sink hear a channel; the number is for [`Link::forget`].
-    pub(super) async fn subscribe(&self, channel: &[u8], sink: Weak<dyn Sink>) -> Result<u64> {
+    /// Has a sink hear a channel; the number is for [`Link::leave`].
+    pub(super) async fn subscribe(&self, channel: &[u8], ear: Ear) -> Result<u64> {
         let _turn = self.subscribing.lock().await;
         let known = self.router.hears(channel);
-        let number = self.router.add(channel, sink);
+        let number = self.router.add(channel, ear);
         let subscribed = async {
             // Even one that is known waits for the connection: what it does not hear it must not promise.
             let connection = self.ready(Role::Pushes).await?;
@@ -138,13 +139,19 @@ impl Link {
         subscribed.map(|()| number)
     }
 
-    /// Ends that at once; [`Link::unsubscribe`] tells the server.
-    pub(super) fn forget(&self, channel: &[u8], number: u64) {
-        self.router.remove(channel, number);
+    /// Ends that at once, and tells the server if nobody hears the channel any more.
+    pub(super) fn leave(self: &Arc<Self>, channel: Vec<u8>, number: u64) {
+        self.router.remove(&channel, number);
+        let link = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = link.unsubscribe(&channel).await {
+                tracing::debug!(%error, "could not unsubscribe");
+            }
+        });
     }
 
     /// Ends the subscription if nobody hears the channel any more.
-    pub(super) async fn unsubscribe(&self, channel: &[u8]) -> Result<()> {
+    async fn unsubscribe(&self, channel: &[u8]) -> Result<()> {
         let _turn = self.subscribing.lock().await;
         if self.router.hears(channel) {
             return Ok(());
@@ -166,6 +173,26 @@ impl Link {
             move |answer: RedisResult<Value>| answered(answer.map_err(|error| link.failure(&error)));
         connection.send(command, Box::new(answered));
         Ok(())
+    }
+
+    /// Has a script run, which the server may have to be told first.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        script: &Script,
+        keys: &[Vec<u8>],
+        args: &Args,
+    ) -> Result<Value> {
+        self.connected().await?;
+        for known in [true, false] {
+            let (sender, answer) = oneshot::channel();
+            self.send(&script.command(known, keys, args), |answer| drop(sender.send(answer)))?;
+            let ended = |_| Err(Error::closed("the client was closed").with_maybe_applied(true));
+            match answer.await.unwrap_or_else(ended) {
+                Err(error) if known && script::unknown(&error) => {}
+                answer => return answer,
+            }
+        }
+        Err(Error::internal("the server does not know a script that came with its text"))
     }
 
     async fn ask(&self, connection: &Mux, command: &Cmd) -> Result<Value> {
@@ -251,13 +278,13 @@ impl Link {
             tracing::info!(server = link.name, pushes = role == Role::Pushes, "connection lost");
             link.state(role).send_replace(State::Lost);
             if role == Role::Pushes {
-                link.router.each(|sink| sink.lost());
+                link.router.each(Ear::lost);
             }
             let connection = link.reconnect(role).await;
             link.state(role).send_replace(State::Up(connection));
             tracing::info!(server = link.name, pushes = role == Role::Pushes, "connected again");
             if role == Role::Pushes {
-                link.router.each(|sink| sink.restored());
+                link.router.each(Ear::restored);
             }
         }
     }
@@ -331,7 +358,7 @@ impl Link {
         match (code, error.kind()) {
             ("PONOSCODEC", _) => {
                 let theirs = error.detail().unwrap_or_default();
-                Error::invalid(format!("the map's codec is {theirs:?}; open it with that one"))
+                Error::invalid(format!("its codec is {theirs:?}; open it with that one"))
             }
             ("WRONGPASS" | "NOAUTH" | "NOPERM", _) | (_, ErrorKind::AuthenticationFailed) => {
                 Error::invalid(format!("the server refuses this user: {text}"))

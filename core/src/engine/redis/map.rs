@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+use super::call::{Keys, Writes};
 use super::codec::{self, Stored};
-use super::commit::{Commit, Keys};
+use super::commit::Commit;
 use super::link::Link;
 use super::resp::{self, Value};
 use crate::engine::{MapEngine, Page, Reply, Request, Tip, Verdict};
@@ -47,7 +48,7 @@ impl Default for Step {
 /// A map that one client has open.
 pub(super) struct RedisMap {
     link: Arc<Link>,
-    commit: Arc<Commit>,
+    commit: Arc<Commit<Writes>>,
     /// The number of its subscription.
     subscription: u64,
     scan_step: Step,
@@ -55,17 +56,17 @@ pub(super) struct RedisMap {
 }
 
 impl RedisMap {
-    pub(super) fn new(link: Arc<Link>, commit: Arc<Commit>, subscription: u64) -> Self {
+    pub(super) fn new(link: Arc<Link>, commit: Arc<Commit<Writes>>, subscription: u64) -> Self {
         Self { link, commit, subscription, scan_step: Step::default(), log_step: Step::default() }
     }
 
     fn keys(&self) -> &Keys {
-        self.commit.keys()
+        &self.commit.freight.keys
     }
 
     async fn field(&self, field: &[u8]) -> Result<Option<Bytes>> {
         let mut command = redis::cmd("HGET");
-        command.arg(&self.keys().hash).arg(field);
+        command.arg(self.keys().hash()).arg(field);
         match self.link.call(command).await? {
             Value::Nil => Ok(None),
             Value::Text(bytes) => Ok(Some(bytes)),
@@ -77,7 +78,7 @@ impl RedisMap {
     async fn whole(&self, key: &[u8], mut expected: u32) -> Result<Option<Entry>> {
         loop {
             let mut command = redis::cmd("HMGET");
-            command.arg(&self.keys().hash).arg(key);
+            command.arg(self.keys().hash()).arg(key);
             for number in 1..=expected {
                 command.arg(codec::segment_name(key, number));
             }
@@ -103,7 +104,7 @@ impl RedisMap {
 
     async fn scan_page(&self, cursor: u64) -> Result<Page> {
         let mut command = redis::cmd("HSCAN");
-        command.arg(&self.keys().hash).arg(cursor).arg("COUNT").arg(self.scan_step.next());
+        command.arg(self.keys().hash()).arg(cursor).arg("COUNT").arg(self.scan_step.next());
         let Value::Array(answer) = self.link.call(command).await? else { return Err(strange()) };
         let mut answer = answer.into_iter();
         let (Some(Value::Text(cursor)), Some(Value::Array(fields))) = (answer.next(), answer.next()) else {
@@ -131,7 +132,7 @@ impl RedisMap {
     async fn log_page(&self, from: Position) -> Result<Vec<Batch>> {
         let mut command = redis::cmd("XRANGE");
         let first = format!("{}-{}", from.generation, from.revision);
-        command.arg(&self.keys().log).arg(first).arg(from.generation).arg("COUNT").arg(self.log_step.next());
+        command.arg(self.keys().log()).arg(first).arg(from.generation).arg("COUNT").arg(self.log_step.next());
         let Value::Array(entries) = self.link.call(command).await? else { return Err(strange()) };
         let (count, mut bytes) = (entries.len(), 0);
         let message = |entry| {
@@ -166,7 +167,7 @@ fn strange() -> Error {
 
 impl MapEngine for RedisMap {
     fn write(&self, request: Request) -> Reply<'_, Verdict> {
-        Box::pin(self.commit.write(request))
+        Box::pin(self.commit.send(request))
     }
 
     fn tip(&self) -> Reply<'_, Option<Tip>> {
@@ -191,12 +192,6 @@ impl MapEngine for RedisMap {
 
 impl Drop for RedisMap {
     fn drop(&mut self) {
-        let (link, channel) = (self.link.clone(), self.keys().channel.clone());
-        link.forget(&channel, self.subscription);
-        self.link.tasks.spawn(async move {
-            if let Err(error) = link.unsubscribe(&channel).await {
-                tracing::debug!(%error, "could not unsubscribe");
-            }
-        });
+        self.link.leave(self.keys().channel.clone(), self.subscription);
     }
 }

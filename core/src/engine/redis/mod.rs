@@ -19,18 +19,27 @@ mod push;
 mod resp;
 mod script;
 mod soon;
+mod stream;
 mod tls;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use super::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
+use parking_lot::Mutex;
+
 use super::{Engine, MapEngine, MapId, Reply, Sink};
+use crate::engine::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 use crate::error::{Error, Result};
+use crate::model::group::ConsumerId;
 use crate::url::{RedisUrl, Settings};
-use commit::{Commit, Keys};
+use call::{Keys, Writes};
+use commit::Commit;
 use link::Link;
 use map::RedisMap;
+use push::Ear;
 use resp::Value;
+use stream::look::Look;
+use stream::{RedisGroup, RedisStream, StreamKeys};
 
 /// The Redis engine.
 pub struct Redis {
@@ -38,7 +47,12 @@ pub struct Redis {
     prefix: String,
     log_len: u64,
     max_value: usize,
+    look: Arc<Look>,
+    groups: Groups,
 }
+
+/// The consumers of a client, by their names in their groups.
+type Groups = Arc<Mutex<HashMap<ConsumerId, Weak<RedisGroup>>>>;
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,14 +73,25 @@ impl Redis {
             return Err(error);
         }
         let (prefix, log_len, max_value) = (url.prefix.clone(), settings.log_len, settings.max_value);
-        Ok(Self { link, prefix, log_len, max_value })
+        let look = Look::begin(&link);
+        Ok(Self { link, prefix, log_len, max_value, look, groups: Groups::default() })
     }
 
     async fn attach(&self, id: MapId, sink: Weak<dyn Sink>) -> Result<Arc<dyn MapEngine>> {
         let keys = Keys::new(&self.prefix, &id);
-        let number = self.link.subscribe(&keys.channel, sink.clone()).await?;
-        let commit = Commit::new(self.link.clone(), sink, keys, &id.codec, self.log_len, self.max_value);
+        let number = self.link.subscribe(&keys.channel, Ear::Map(sink.clone())).await?;
+        let writes = Writes::new(sink, keys, &id.codec, self.log_len, self.max_value);
+        let commit = Commit::new(self.link.clone(), writes);
         Ok(Arc::new(RedisMap::new(self.link.clone(), commit, number)))
+    }
+}
+
+impl Redis {
+    async fn attach_stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Result<Arc<dyn StreamEngine>> {
+        let keys = StreamKeys::new(&self.prefix, &id.scope, &id.name);
+        let subscription = self.link.subscribe(&keys.channel, Ear::Stream(sink.clone())).await?;
+        let (link, look, groups) = (self.link.clone(), self.look.clone(), self.groups.clone());
+        Ok(Arc::new(RedisStream::new(link, look, keys, &id, sink, groups, subscription)))
     }
 }
 
@@ -86,12 +111,12 @@ impl Engine for Redis {
         Box::pin(self.attach(id, sink))
     }
 
-    fn stream(&self, _id: StreamId, _sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>> {
-        Box::pin(std::future::ready(Err(Error::invalid("there are no streams on redis yet"))))
+    fn stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>> {
+        Box::pin(self.attach_stream(id, sink))
     }
 
-    fn step(&self, _step: Step) -> Reply<'_, Outcome> {
-        Box::pin(std::future::ready(Err(Error::invalid("there are no steps on redis yet"))))
+    fn step(&self, step: Step) -> Reply<'_, Outcome> {
+        Box::pin(async move { self.do_step(&step).await })
     }
 
     fn close(&self) -> Reply<'_, ()> {

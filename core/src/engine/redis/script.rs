@@ -21,8 +21,63 @@ pub(super) static WRITE: LazyLock<Script> =
 /// Sets keys, whatever they hold.
 pub(super) static SET: LazyLock<Script> = LazyLock::new(|| Script::new(whole(include_str!("lua/set.lua"))));
 
-/// What the scripts have in common, and the parts of the long one, by the lines that they stand for.
+/// Appends events.
+pub(super) static APPEND: LazyLock<Script> = LazyLock::new(|| stream(include_str!("lua/stream/append.lua")));
+
+/// Publishes what has conditions, ids or delays.
+pub(super) static PUBLISH: LazyLock<Script> = LazyLock::new(|| stream("--PUBLISH\n--COMMIT\n"));
+
+/// Appends delayed events.
+pub(super) static RELEASE: LazyLock<Script> =
+    LazyLock::new(|| stream(include_str!("lua/stream/release.lua")));
+
+/// Looks where streams are.
+pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| stream(include_str!("lua/stream/look.lua")));
+
+/// Looks for a time.
+pub(super) static SINCE: LazyLock<Script> = LazyLock::new(|| stream(include_str!("lua/stream/since.lua")));
+
+/// Takes an event out.
+pub(super) static REMOVE: LazyLock<Script> = LazyLock::new(|| stream(include_str!("lua/stream/remove.lua")));
+
+/// Removes a stream.
+pub(super) static DESTROY_STREAM: LazyLock<Script> =
+    LazyLock::new(|| stream(include_str!("lua/stream/destroy.lua")));
+
+/// Becomes a member of a group.
+pub(super) static JOIN: LazyLock<Script> = LazyLock::new(|| stream(include_str!("lua/stream/join.lua")));
+
+/// Changes parts of a group.
+pub(super) static CELLS: LazyLock<Script> = LazyLock::new(|| stream("--CELLS\ncommit()\nreturn { 1 }\n"));
+
+/// Does several things to objects of a scope: each part is a function with keys and arguments of its own.
+pub(super) static STEP: LazyLock<Script> = LazyLock::new(|| {
+    let step = include_str!("lua/step.lua");
+    let (groups, rest) = step.split_once("function kinds.map").unwrap_or((step, ""));
+    Script::new(streams(groups) + "function kinds.map" + &whole(rest))
+});
+
+fn stream(script: &str) -> Script {
+    Script::new(streams(script))
+}
+
+fn streams(script: &str) -> String {
+    STREAM_PARTS.iter().fold(script.to_owned(), |script, (line, part)| script.replace(line, part))
+}
+
+/// The parts of the scripts for streams, by the lines that they stand for.
+const STREAM_PARTS: &[(&str, &str)] = &[
+    ("--PUBLISH\n", include_str!("lua/stream/publish.lua")),
+    ("--COMMIT\n", include_str!("lua/stream/commit.lua")),
+    ("--CELLS\n", include_str!("lua/stream/cells.lua")),
+    ("--BEGIN\n", include_str!("lua/stream/begin.lua")),
+    ("--STORE\n", include_str!("lua/stream/store.lua")),
+];
+
+/// What the scripts for maps have in common, and the parts of the long one, by the lines that they stand for.
 const PARTS: &[(&str, &str)] = &[
+    ("--DECIDE\n", include_str!("lua/decide.lua")),
+    ("--APPLY\n", include_str!("lua/apply.lua")),
     ("--BEGIN\n", include_str!("lua/begin.lua")),
     ("--LOG\n", include_str!("lua/log.lua")),
     ("--STATE\n", include_str!("lua/state.lua")),
@@ -47,23 +102,28 @@ impl Script {
         Self { text, sha }
     }
 
+    /// The whole call of it, for a server that knows it or for one that does not.
+    pub(super) fn command(&self, known: bool, keys: &[Vec<u8>], args: &Args) -> Vec<u8> {
+        if known { self.call(keys) } else { self.introduce(keys) }.command(args)
+    }
+
     /// The call of it, but for the arguments behind the keys.
-    pub(super) fn call(&self, keys: [&[u8]; 2]) -> Args {
+    pub(super) fn call(&self, keys: &[Vec<u8>]) -> Args {
         call("EVALSHA", &self.sha, keys)
     }
 
     /// The call of it that brings its text.
-    pub(super) fn introduce(&self, keys: [&[u8]; 2]) -> Args {
+    pub(super) fn introduce(&self, keys: &[Vec<u8>]) -> Args {
         call("EVAL", &self.text, keys)
     }
 }
 
-fn call(name: &str, script: &str, keys: [&[u8]; 2]) -> Args {
+fn call(name: &str, script: &str, keys: &[Vec<u8>]) -> Args {
     let mut args = Args::default();
     args.push(name);
     args.push(script);
     args.push_number(keys.len());
-    keys.into_iter().for_each(|key| args.push(key));
+    keys.iter().for_each(|key| args.push(key));
     args
 }
 

@@ -8,6 +8,7 @@ use super::{Lane, Task, Turn};
 use crate::error::Result;
 use crate::model::group::{Answer, Group, LaneId, Request, Settling};
 use crate::model::hash;
+use crate::model::spans::Spans;
 use crate::time;
 
 impl Task {
@@ -27,6 +28,9 @@ impl Task {
             self.apply(Request::Evict(overdue)).await?;
             self.look = true;
         }
+        if std::mem::take(&mut self.doubt) {
+            self.give_back_unknown(&group).await?;
+        }
         match self.settings.lanes() {
             None => {
                 let lane = self.lanes.entry(0).or_default();
@@ -37,6 +41,22 @@ impl Task {
             Some(_) => self.share_out(&group).await?,
         }
         Ok(if self.look { Turn::Worked } else { Turn::Idle })
+    }
+
+    /// Gives back what the group has it hold and it does not know of: a request whose answer was lost was done.
+    async fn give_back_unknown(&mut self, group: &Group) -> Result<()> {
+        let Some(member) = group.members().get(&self.membership.consumer()) else { return Ok(()) };
+        let part = |(lane, spans): (&LaneId, &Spans)| {
+            let known = |seq: &u64| self.desk.with(|held| held.events.contains_key(&(*lane, *seq)));
+            let unknown = spans.iter().map(|(seq, _)| seq).filter(|seq| !known(seq)).collect();
+            Settling { lane: *lane, unread: runs(unknown), ..Settling::default() }
+        };
+        let parts: Vec<Settling> = member.held.iter().map(part).filter(Settling::returns).collect();
+        if !parts.is_empty() {
+            self.apply(Request::Settle { parts, whole: false }).await?;
+            self.look = true;
+        }
+        Ok(())
     }
 
     /// Takes over the lanes that are to be this consumer's, and gives up those that are not.

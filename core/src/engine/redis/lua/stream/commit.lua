@@ -1,0 +1,3 @@
+local failed = commit()
+if failed then return failed end
+return { generation, unpack(statuses) }

@@ -1,0 +1,62 @@
+-- The last part of every publish: appends `packed`, the events with their lengths, and lets go of what is old.
+
+local function new_generation()
+  local known = redis.pcall('XINFO', 'STREAM', log)
+  if known.err then return now end
+  for index = 1, #known, 2 do
+    if known[index] == 'last-generated-id' then
+      local older = tonumber(string.match(known[index + 1], '^%d+'))
+      return math.max(now, older + 1)
+    end
+  end
+end
+
+local function create()
+  if meta then return end
+  generation, window = new_generation(), now
+  redis.call('PERSIST', log)
+  meta = true
+end
+
+local function trim()
+  local settled = slack > 0 and floor()
+  local most = settled and math.max(cut, settled + 1) or math.huge
+  local target = math.max(cut, math.min(last - max_len + 1, most))
+  local oldest = max_age > 0 and now - max_age or 0
+  -- Marks whose part is over, at most so many in one call.
+  for _ = 1, 64 do
+    local mark = redis.call('LINDEX', marks, 1)
+    if not mark then break end
+    local first, before, at = struct.unpack('>I8I8I8', mark)
+    local over = first <= target or total - base > max_bytes or at < oldest
+    if not over or first > most then break end
+    target, base = math.max(target, first), before
+    redis.call('LPOP', marks)
+  end
+  if target > cut then
+    cut = target
+    redis.call('XTRIM', log, 'MINID', id_of(target))
+  end
+end
+
+local function append(count, bytes, packed)
+  create()
+  local first, before = last + 1, total
+  last, total = last + count, total + bytes
+  local head = struct.pack('>c1I8I8I8I8I4', 'e', generation, first, now, before, count)
+  local message = head .. packed
+  local added = redis.pcall('XADD', log, id_of(last), 'e', message)
+  if type(added) == 'table' and added.err then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+    redis.call('DEL', log) -- a log that is ahead of its info is of another history
+    redis.call('XADD', log, id_of(last), 'e', message)
+  end
+  local part = max_bytes / 256
+  if first == 1 or before - mark_bytes >= part or (max_age > 0 and now - mark_time >= max_age / 64) then
+    redis.call('RPUSH', marks, struct.pack('>I8I8I8', first, before, now))
+    mark_bytes, mark_time = before, now
+  end
+  if last - cut >= max_len or total - base > max_bytes or max_age > 0 then trim() end
+  write_meta()
+  redis.call('PUBLISH', ARGV[1], message)
+end
