@@ -50,6 +50,10 @@ pub struct Tail {
 
 /// Hears of one stream. Its methods are called in order and must not wait or call the engine.
 pub trait StreamSink: Send + Sync {
+    /// Whether anyone here wants to see events; else it is enough to tell how far the stream goes.
+    fn wants_events(&self) -> bool {
+        true
+    }
     /// These events were appended.
     fn appended(&self, batch: &Batch);
     /// The stream has events up to this one, which may have been known. What is missing is to be read.

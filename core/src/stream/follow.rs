@@ -145,6 +145,10 @@ fn size(batch: &Batch) -> usize {
 }
 
 impl StreamSink for Follower {
+    fn wants_events(&self) -> bool {
+        self.known.receiver_count() > 0
+    }
+
     fn appended(&self, batch: &Batch) {
         self.recent.lock().push(batch);
         self.learn(EventId { generation: batch.generation, seq: batch.last() });

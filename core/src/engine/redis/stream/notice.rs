@@ -20,6 +20,10 @@ const HEAD: usize = 37;
 pub(in crate::engine::redis) fn tell(sinks: &[Arc<dyn StreamSink>], message: &Bytes) -> Result<()> {
     let number = |at: usize| u64_at(message, at).ok_or_else(|| foreign("a message ends too soon"));
     match message.first() {
+        Some(b'e') if !sinks.iter().any(|sink| sink.wants_events()) => {
+            let last = last(message).ok_or_else(|| foreign("a message ends too soon"))?;
+            sinks.iter().for_each(|sink| sink.grown(last));
+        }
         Some(b'e') => {
             let (batch, _) = batch(message)?;
             sinks.iter().for_each(|sink| sink.appended(&batch));
@@ -70,6 +74,13 @@ fn head(bytes: &Bytes) -> Option<(EventId, u64, u64)> {
     }
     let id = EventId { generation: u64_at(bytes, 1)?, seq: u64_at(bytes, 9)? };
     Some((id, u64_at(bytes, 17)?, u64_at(bytes, 25)?))
+}
+
+/// The last event of a batch.
+fn last(bytes: &Bytes) -> Option<EventId> {
+    let (first, ..) = head(bytes)?;
+    let count = u64::from(u32_at(bytes, HEAD - 4)?);
+    Some(EventId { seq: first.seq.checked_add(count.checked_sub(1)?)?, ..first })
 }
 
 /// Where a stream is, from its own field, the head of its first entry, and when the next delayed event is due.
