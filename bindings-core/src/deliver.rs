@@ -11,7 +11,7 @@ use std::thread;
 use ponos::{Error, Result};
 
 use crate::lent::Lent;
-use crate::queue::{Item, Queue};
+use crate::queue::Queue;
 use crate::submit::{Cancel, Submitted, place, submit};
 use crate::{Object, Plain, packed};
 
@@ -24,7 +24,8 @@ pub fn start(name: &str, deliver: impl Fn(&[(u64, Vec<u8>)]) + Send + 'static) {
     let run = move || {
         let queue = QUEUE.wait();
         loop {
-            let batch: Vec<_> = queue.drain().into_iter().map(packed).collect();
+            let batch: Vec<_> =
+                queue.drain().into_iter().map(|(call, result)| (call, pack(result))).collect();
             match batch.is_empty() {
                 // A bell that rang since the drain makes this return at once.
                 true => thread::park(),
@@ -39,13 +40,6 @@ pub fn start(name: &str, deliver: impl Fn(&[(u64, Vec<u8>)]) + Send + 'static) {
     let thread = thread::Builder::new().name(name.into()).spawn(run);
     if let Ok(thread) = thread.map(|handle| handle.thread().clone()) {
         drop(QUEUE.set(Arc::new(Queue::new(move || thread.unpark()))));
-    }
-}
-
-fn packed(item: Item) -> (u64, Vec<u8>) {
-    match item {
-        Item::Done { call, result } => (call, pack(result)),
-        Item::Log(record) => (0, pack(Ok(record.into()))),
     }
 }
 
