@@ -32,7 +32,7 @@ impl<W> Calls<W> {
     }
 
     /// Begins the operation of this name on an object, under a number of its own.
-    pub fn begin(&self, on: Option<&Object>, op: &str, args: Vec<Plain>) -> (u64, Submitted) {
+    pub fn begin(&self, on: &Object, op: &str, args: Vec<Plain>) -> (u64, Submitted) {
         let call = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let queue = self.queue.clone();
         (call, submit(on, op, args, move |result| queue.done(call, result)))
@@ -110,7 +110,7 @@ mod tests {
     fn an_answer_finds_who_waits_unless_the_call_is_forgotten() {
         let (ring, rung) = mpsc::sync_channel(8);
         let (calls, map) = (Calls::new(move || ring.try_send(()).unwrap_or_default()), map("calls"));
-        let begin = |who| match calls.begin(Some(&map), "map.wait_for", vec![Plain::Int(1)]) {
+        let begin = |who| match calls.begin(&map, "map.wait_for", vec![Plain::Int(1)]) {
             (call, Submitted::Pending(cancel)) => (call, calls.wait(call, cancel, who)),
             other => panic!("ready: {other:?}"),
         };
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!((calls.waiting(), ended(second)), (2, None));
         calls.cancel(third);
         assert_eq!((calls.waiting(), ended(third), calls.waiting()), (2, Some("third"), 1));
-        drop(calls.begin(Some(&map), "map.set", vec!["k".into(), "v".into()]));
+        drop(calls.begin(&map, "map.set", vec!["k".into(), "v".into()]));
         rung.recv().expect("the bell");
         let done: Vec<_> = calls.drain().map(|(call, who, result)| (call, who, result.is_ok())).collect();
         assert_eq!(done, [(first, Some("first"), true)]);
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn what_waits_at_the_end_is_forgotten() {
         let (calls, map) = (Calls::new(|| ()), map("calls-closed"));
-        let (call, Submitted::Pending(cancel)) = calls.begin(Some(&map), "map.wait_for", vec![Plain::Int(1)])
+        let (call, Submitted::Pending(cancel)) = calls.begin(&map, "map.wait_for", vec![Plain::Int(1)])
         else {
             panic!("ready")
         };

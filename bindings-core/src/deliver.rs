@@ -4,7 +4,6 @@
 //! seen to take 136 ms. So no thread of the runtime does it, or leases and connections would wait too: they push into
 //! the queue, and one thread hands over all that waits in one call.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -12,7 +11,7 @@ use ponos::{Error, Result};
 
 use crate::lent::Lent;
 use crate::queue::Queue;
-use crate::submit::{Cancel, Submitted, place, submit};
+use crate::submit::{Cancel, Submitted, caught, place, submit};
 use crate::{Object, Plain, packed};
 
 /// Where answers wait, once there is a thread for them.
@@ -29,7 +28,7 @@ pub fn start(name: &str, deliver: impl Fn(&[(u64, Vec<u8>)]) + Send + 'static) {
             match batch.is_empty() {
                 // A bell that rang since the drain makes this return at once.
                 true => thread::park(),
-                false => drop(catch_unwind(AssertUnwindSafe(|| deliver(&batch)))),
+                false => drop(caught(|| deliver(&batch))),
             }
         }
     };
@@ -58,7 +57,7 @@ pub fn pack(result: Result<Plain>) -> Vec<u8> {
 ///
 /// # Errors
 /// None: a call that waits is on that side.
-pub fn begin(on: Option<&Object>, op: &str, args: &[u8], call: u64) -> Result<Result<Plain>, Cancel> {
+pub fn begin(on: &Object, op: &str, args: &[u8], call: u64) -> Result<Result<Plain>, Cancel> {
     let args = match packed::unpack(args) {
         Ok(args) => args,
         Err(error) => return Ok(Err(place(error, on, op))),

@@ -57,14 +57,18 @@ impl Lent {
         unsafe { with_exposed_provenance::<Self>(number).as_ref() }
     }
 
-    /// The object that a number stands for; `None` for 0 and for what is none.
+    /// The object that a number stands for; [`Object::Nothing`] for 0 and for what is none.
     ///
     /// # Safety
     /// As for [`Lent::borrow`].
     #[must_use]
-    pub unsafe fn object<'a>(number: usize) -> Option<&'a Object> {
+    pub unsafe fn object<'a>(number: usize) -> &'a Object {
         // SAFETY: as the caller promises.
-        if let Some(Self::Object(object)) = unsafe { Self::borrow(number) } { Some(object) } else { None }
+        if let Some(Self::Object(object)) = unsafe { Self::borrow(number) } {
+            object
+        } else {
+            &Object::Nothing
+        }
     }
 }
 

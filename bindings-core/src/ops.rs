@@ -12,7 +12,7 @@ use std::time::Duration;
 use ponos::model::op::Op;
 use ponos::model::value::Key;
 use ponos::{
-    Condition, DeleteOptions, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
+    Condition, DeleteOptions, Entry, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
     SetOptions, Shape, Snapshot, Txn, WatchOptions,
 };
 
@@ -76,8 +76,8 @@ pub(crate) fn known(op: &str) -> (&'static str, bool) {
     at.map_or(("", false), |at| (NAMES[at], at < WRITES))
 }
 
-/// Begins an operation on an object, or on none.
-pub(crate) fn begin(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<Begun> {
+/// Begins an operation on an object.
+pub(crate) fn begin(on: &Object, op: &str, args: Vec<Plain>) -> Result<Begun> {
     let args = &mut Args::new(args);
     let begun = begin_with(on, op, args)?;
     // Options that nobody has asked for are options that nobody knows.
@@ -85,36 +85,43 @@ pub(crate) fn begin(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<B
     Ok(begun)
 }
 
-fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
+fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
     let (_, name) = op.rsplit_once('.').unwrap_or(("", op));
     match (on, name) {
-        (None, "open") => {
+        (Object::Nothing, "open") => {
             let url = args.text("the url")?;
             Ok(waits(async move { Ponos::open(&url).await }))
         }
-        (None, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
-        (None, "log") => {
+        (Object::Nothing, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
+        (Object::Nothing, "log") => {
             let level = args.text("the level")?;
             let refused =
                 || Error::invalid(format!("the level is error, warn, info, debug or trace, not {level:?}"));
             Ok(Begun::Ready(Plain::Object(Object::Logs(Logs::listen(&level).ok_or_else(refused)?))))
         }
-        (Some(Object::Logs(logs)), "next") => {
+        (Object::Logs(logs), "next") => {
             let logs = logs.clone();
             Ok(waits(async move { logs.next().await }))
         }
-        (Some(Object::Logs(logs)), _) => Ok(Begun::Ready(logs.stop().into())),
-        (Some(Object::Client(client)), _) => of_client(client.clone(), name, args),
-        (Some(Object::Watcher(watcher)), _) => of_watcher(watcher.clone(), name, args),
-        (Some(Object::Map(map)), _) => match write_op(name, args)? {
+        (Object::Logs(logs), _) => Ok(Begun::Ready(logs.stop().into())),
+        (Object::Map(_) | Object::Snapshot(_), "entry") => {
+            Ok(Begun::Ready(on.look(&args.text("the key")?, Entry::clone).into()))
+        }
+        (Object::Map(_) | Object::Snapshot(_), "contains") => {
+            Ok(Begun::Ready(on.look(&args.text("the key")?, |_| ()).is_some().into()))
+        }
+        (Object::Map(_) | Object::Snapshot(_), "len") => Ok(Begun::Ready(Plain::Count(on.keys()))),
+        (Object::Client(client), _) => of_client(client.clone(), name, args),
+        (Object::Watcher(watcher), _) => of_watcher(watcher.clone(), name, args),
+        (Object::Map(map), _) => match write_op(name, args)? {
             Some((key, op, float)) => {
                 let map = map.clone();
                 Ok(waits(async move { write(&map, &key, op, float).await }))
             }
             None => of_map(map.clone(), name, args),
         },
-        (Some(Object::Snapshot(snapshot)), _) => read(snapshot, name, args).map(Begun::Ready),
-        (None, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
+        (Object::Snapshot(snapshot), _) => read(snapshot, name, args).map(Begun::Ready),
+        (Object::Nothing, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
     }
 }
 
@@ -198,8 +205,6 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
             Begun::Ready(Plain::Object(Object::Watcher(SharedWatcher::new(watcher, map.name()))))
         }
         "status" => Begun::Ready(map.status().into()),
-        "entry" => Begun::Ready(map.entry(&args.text("the key")?).into()),
-        "contains" => Begun::Ready(map.contains(&args.text("the key")?).into()),
         _ => Begun::Ready(read(&map.snapshot(), name, args)?),
     })
 }
@@ -208,9 +213,6 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
 fn read(snapshot: &Snapshot, name: &str, args: &mut Args) -> Result<Plain> {
     Ok(match name {
         "snapshot" => Plain::Object(Object::Snapshot(snapshot.clone())),
-        "entry" => snapshot.entry(&args.text("the key")?).cloned().into(),
-        "contains" => snapshot.contains(&args.text("the key")?).into(),
-        "len" => Plain::Count(snapshot.len()),
         "position" => snapshot.position().into(),
         "keys" => Plain::List(snapshot.iter().map(|(key, _)| key.to_string().into()).collect()),
         "entries" => {

@@ -50,8 +50,11 @@ pub enum Plain {
 }
 
 /// What a program holds, to ask it for more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Object {
+    /// What an operation is done on that needs no object.
+    #[default]
+    Nothing,
     /// A client.
     Client(Ponos),
     /// A map.
@@ -71,7 +74,7 @@ impl Object {
         match self {
             Self::Map(map) => map.name(),
             Self::Watcher(watcher) => watcher.name(),
-            Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
+            Self::Nothing | Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
         }
     }
 
@@ -87,6 +90,16 @@ impl Object {
             Self::Map(map) => map.with(key, look),
             Self::Snapshot(snapshot) => snapshot.entry(key).map(look),
             _ => None,
+        }
+    }
+
+    /// How many keys a map or snapshot has.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        match self {
+            Self::Map(map) => map.len(),
+            Self::Snapshot(snapshot) => snapshot.len(),
+            _ => 0,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Running an operation for a foreign caller: first on its own thread, then, if it has to wait, on the runtime.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -38,13 +37,12 @@ impl Cancel {
 ///
 /// A panic anywhere in it becomes `Internal`; every error says which operation and which object.
 pub fn submit(
-    on: Option<&Object>,
+    on: &Object,
     op: &str,
     args: Vec<Plain>,
     done: impl FnOnce(Result<Plain>) + Send + 'static,
 ) -> Submitted {
-    let begun = catch_unwind(AssertUnwindSafe(|| ops::begin(on, op, args)));
-    let work = match begun.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+    let work = match caught(|| ops::begin(on, op, args)).and_then(|begun| begun) {
         Ok(Begun::Ready(answer)) => return Submitted::Ready(Ok(answer)),
         Ok(Begun::Waits(work)) => work,
         Err(error) => return Submitted::Ready(Err(place(error, on, op))),
@@ -52,7 +50,7 @@ pub fn submit(
     match poll_here(Guarded(work)) {
         Ok(Ok((turn, future))) => {
             let (operation, writes) = ops::known(op);
-            let object = on.map_or("", Object::name).to_owned();
+            let object = on.name().to_owned();
             let cancelled = Error::closed("the call was cancelled").with_maybe_applied(writes);
             let mut completion = Completion(Some((done, cancelled.at(operation, &object))));
             let place = move |error: Error| error.at(operation, &object);
@@ -78,8 +76,8 @@ fn poll_here(mut future: Guarded) -> Result<Result<(Turn, Guarded), Result<Plain
 }
 
 /// Adds where an error happened, unless it knows that already.
-pub fn place(error: Error, on: Option<&Object>, op: &str) -> Error {
-    error.at(ops::known(op).0, on.map_or("", Object::name))
+pub fn place(error: Error, on: &Object, op: &str) -> Error {
+    error.at(ops::known(op).0, on.name())
 }
 
 /// A future whose panics are errors.
@@ -90,19 +88,20 @@ impl Future for Guarded {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let inner = self.0.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| inner.poll(context))) {
-            Ok(poll) => poll,
-            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-        }
+        caught(|| inner.poll(context)).unwrap_or_else(|error| Poll::Ready(Err(error)))
     }
 }
 
-/// The error for a caught panic.
-#[must_use]
-pub fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
-    Error::internal(format!("panic: {text}"))
+/// Runs what a foreign caller may not see panic.
+///
+/// # Errors
+/// `Internal` for a panic.
+pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
+        Error::internal(format!("panic: {text}"))
+    })
 }
 
 /// Calls `done` exactly once: with the result, or with the error when a cancelled call is dropped.
@@ -131,7 +130,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// What an operation answers.
-    pub(crate) fn ask<const N: usize>(on: Option<&Object>, op: &str, args: [Plain; N]) -> Plain {
+    pub(crate) fn ask<const N: usize>(on: &Object, op: &str, args: [Plain; N]) -> Plain {
         let (sender, receiver) = mpsc::sync_channel(1);
         let result = match submit(on, op, args.into(), move |result| sender.send(result).expect("room")) {
             Submitted::Ready(result) => result,
@@ -142,16 +141,16 @@ pub(crate) mod tests {
 
     /// A map on an engine of its own.
     pub(crate) fn map(name: &str) -> Object {
-        let open = ask(None, "open", [format!("memory://{name}").into()]);
+        let open = ask(&Object::Nothing, "open", [format!("memory://{name}").into()]);
         let Plain::Object(client) = open else { panic!("open") };
-        let Plain::Object(map) = ask(Some(&client), "client.map", ["m".into(), "bytes".into()]) else {
+        let Plain::Object(map) = ask(&client, "client.map", ["m".into(), "bytes".into()]) else {
             panic!("map")
         };
         map
     }
 
     fn refused(on: &Object, op: &str, args: Vec<Plain>) -> Error {
-        match submit(Some(on), op, args, |_| panic!("not called")) {
+        match submit(on, op, args, |_| panic!("not called")) {
             Submitted::Ready(Err(error)) => error,
             other => panic!("{op} is not refused: {other:?}"),
         }
@@ -160,7 +159,7 @@ pub(crate) mod tests {
     #[test]
     fn a_write_on_the_memory_engine_is_ready_at_once() {
         let args = vec!["k".into(), "v".into()];
-        let submitted = submit(Some(&map("ready")), "map.set", args, |_| panic!("not called"));
+        let submitted = submit(&map("ready"), "map.set", args, |_| panic!("not called"));
         assert!(matches!(submitted, Submitted::Ready(Ok(Plain::List(_)))), "{submitted:?}");
     }
 
@@ -169,7 +168,7 @@ pub(crate) mod tests {
         let map = map("pending");
         let (sender, receiver) = mpsc::sync_channel(2);
         let done = move |result| sender.send(result).expect("room");
-        let Submitted::Pending(cancel) = submit(Some(&map), "map.wait_for", vec![Plain::Int(5)], done) else {
+        let Submitted::Pending(cancel) = submit(&map, "map.wait_for", vec![Plain::Int(5)], done) else {
             panic!("ready");
         };
         cancel.cancel();

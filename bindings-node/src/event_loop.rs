@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +13,8 @@ use napi::bindgen_prelude::{Array, FromNapiValue, Function, JsValue as _, Uint32
 use napi::sys::{napi_env, napi_value};
 use napi::{Env, Result};
 use napi_derive::napi;
-use ponos_bindings_core::{Plain, Submitted, calls, log};
+use ponos_bindings_core::submit::caught;
+use ponos_bindings_core::{Object, Plain, Submitted, calls, log};
 
 use crate::bell::Bell;
 use crate::handle::Handle;
@@ -70,12 +70,12 @@ unsafe extern "C" fn deliver(env: napi_env, settle: napi_value, context: *mut c_
     if env.is_null() {
         return;
     }
-    let delivered = catch_unwind(AssertUnwindSafe(|| {
+    let delivered = caught(|| {
         // SAFETY: `context` is the `Rc` that `EventLoop::new` gave away for good.
         let calls = unsafe { Rc::from_raw(context.cast::<Calls>()) };
         let kept = std::mem::ManuallyDrop::new(calls);
         kept.deliver(Env::from_raw(env), settle)
-    }));
+    });
     // An exception of JavaScript is left for Node to report. Anything else means that the environment ends.
     drop(delivered);
 }
@@ -109,7 +109,7 @@ impl EventLoop {
     pub fn call(&self, env: Env, on: Option<&Handle>, op: String, args: Vec<Given>) -> Result<Shown> {
         let calls = &self.calls;
         let text = on.is_some_and(|on| on.text);
-        match calls.waiting.begin(on.map(|on| &on.object), &op, plain(args)) {
+        match calls.waiting.begin(on.map_or(&Object::Nothing, |on| &on.object), &op, plain(args)) {
             (_, Submitted::Ready(result)) => calls.show(env, result, text),
             (call, Submitted::Pending(cancel)) => {
                 if calls.waiting.wait(call, cancel, text) == 1 {

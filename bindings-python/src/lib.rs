@@ -18,9 +18,9 @@ mod _ponos {
     #[pymodule_export]
     use super::event::Event;
     #[pymodule_export]
-    use super::exit::{end, forked, shutdown};
+    use super::exit::shutdown;
     #[pymodule_export]
-    use super::handle::{Handle, listen, open};
+    use super::handle::Handle;
     #[pymodule_export]
     use super::queue::{Pending, Queue};
 }

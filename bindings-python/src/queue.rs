@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ponos::Result;
 use ponos_bindings_core::calls::Calls;
-use ponos_bindings_core::runtime::Held;
+use ponos_bindings_core::runtime::{Held, Inside};
 use ponos_bindings_core::{Object, Plain, Submitted};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::codec::Codec;
 use crate::error::OrRaise;
-use crate::exit::{into_python, is_over};
+use crate::exit::into_python;
 use crate::plain;
 
 /// Where finished calls wait for an event loop.
@@ -68,19 +68,15 @@ impl Queue {
 
     /// Settles what has finished; whoever watches `fileno` calls it.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        if is_over() {
-            return Ok(());
-        }
+        let Ok(_inside) = Inside::begin() else { return Ok(()) };
         let open = self.open.get().or_raise(py)?;
         // First the bell, then the items: one that comes in between rings again.
         drop((&open.bell).read(&mut [0; 64]));
-        into_python(|| {
-            for (_, waiting, result) in open.calls.drain() {
-                let settled = waiting.map_or(Ok(()), |waiting| waiting.settle(py, result));
-                settled.unwrap_or_else(|error| error.write_unraisable(py, None));
-            }
-            Ok(())
-        })
+        for (_, waiting, result) in open.calls.drain() {
+            let settled = waiting.map_or(Ok(()), |waiting| waiting.settle(py, result));
+            settled.unwrap_or_else(|error| error.write_unraisable(py, None));
+        }
+        Ok(())
     }
 
     /// Cancels what is in flight and takes nothing more: the loop is gone.
@@ -115,7 +111,7 @@ impl Waiting {
 }
 
 /// A call in flight: `future` gets its result.
-#[pyclass(frozen, generic, module = "ponos")]
+#[pyclass(frozen, module = "ponos")]
 pub(crate) struct Pending {
     #[pyo3(get)]
     future: Py<PyAny>,
@@ -142,7 +138,7 @@ impl Pending {
 /// Does an operation: gives its answer, or a [`Pending`] if it has to wait.
 pub(crate) fn submit<'py>(
     py: Python<'py>,
-    on: Option<&Object>,
+    on: &Object,
     op: &str,
     args: Vec<Plain>,
     codec: &Arc<Codec>,

@@ -1,10 +1,9 @@
 //! What has to reach Go later, the answers of calls that had to wait, and what Go gives back.
 #![allow(unsafe_code, reason = "it calls a function of Go")]
 
-use std::panic::catch_unwind;
-
 use ponos_bindings_core::deliver;
 use ponos_bindings_core::lent::{self, Lent};
+use ponos_bindings_core::submit::caught;
 
 /// One answer.
 #[repr(C)]
@@ -36,7 +35,7 @@ pub unsafe extern "C" fn ponos_start(deliver: PonosDeliver) {
         // SAFETY: the caller gives a function that may be called here; the batch outlives the call.
         unsafe { deliver(items.as_ptr(), items.len()) }
     };
-    drop(catch_unwind(|| deliver::start("ponos-go", give)));
+    drop(caught(|| deliver::start("ponos-go", give)));
 }
 
 /// Frees what was lent as a number; 0 is ignored. Dropping a client that was not closed ends its connections.
@@ -47,7 +46,7 @@ pub unsafe extern "C" fn ponos_start(deliver: PonosDeliver) {
 pub unsafe extern "C" fn ponos_free(number: usize) {
     if number != 0 {
         // SAFETY: as the caller promises.
-        drop(catch_unwind(|| drop(unsafe { Lent::reclaim(number) })));
+        drop(caught(|| drop(unsafe { Lent::reclaim(number) })));
     }
 }
 

@@ -1,12 +1,11 @@
 //! The one way in for everything but the hottest reads.
 #![allow(unsafe_code, reason = "it reads and writes memory that Go lends")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use ponos_bindings_core::deliver::{begin, pack};
 use ponos_bindings_core::lent::{Lent, bytes};
-use ponos_bindings_core::submit::panicked;
+use ponos_bindings_core::submit::caught;
 
 /// What [`ponos_submit`] says beside the answer itself.
 #[repr(C)]
@@ -46,12 +45,10 @@ pub unsafe extern "C" fn ponos_submit(
     room: usize,
     reply: *mut PonosReply,
 ) -> bool {
-    let run = || {
-        // SAFETY: the caller lends these for this call, and passes a live handle or 0.
-        let (op, args, on) = unsafe { (bytes(op, op_len), bytes(args, args_len), Lent::object(on)) };
-        begin(on, std::str::from_utf8(op).unwrap_or_default(), args, call)
-    };
-    let begun = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Ok(Err(panicked(&*panic))));
+    // SAFETY: the caller lends these for this call, and passes a live handle or 0.
+    let (op, args, on) = unsafe { (bytes(op, op_len), bytes(args, args_len), Lent::object(on)) };
+    let op = std::str::from_utf8(op).unwrap_or_default();
+    let begun = caught(|| begin(on, op, args, call)).unwrap_or_else(|error| Ok(Err(error)));
     let waits = begun.is_err();
     let (mut data, mut len) = (ptr::null(), 0);
     let held = match begun {
@@ -80,6 +77,6 @@ pub unsafe extern "C" fn ponos_submit(
 pub unsafe extern "C" fn ponos_cancel(cancel: usize) {
     // SAFETY: as the caller promises.
     if let Some(Lent::Cancel(cancel)) = unsafe { Lent::borrow(cancel) } {
-        drop(catch_unwind(AssertUnwindSafe(|| cancel.cancel())));
+        drop(caught(|| cancel.cancel()));
     }
 }
