@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from ._ponos import Value
@@ -11,25 +11,20 @@ V = TypeVar("V")
 N = TypeVar("N", int, float)
 
 
+@dataclass(frozen=True, eq=False)
 class Written(Generic[V]):
     """What a write did."""
 
-    __slots__ = {
-        "_previous": "",
-        "changed": "Whether anything changed.",
-        "revision": "The revision that the map has with this write; if nothing changed, the one the copy showed.",
-    }
-
-    def __init__(self, revision: int, changed: bool, previous: Value[V] | None) -> None:
-        self.revision, self.changed, self._previous = revision, changed, previous
+    revision: int
+    """The revision that the map has with this write; if nothing changed, the one the copy showed."""
+    changed: bool
+    """Whether anything changed."""
+    _previous: Value[V] | None = field(repr=False)
 
     @property
     def previous(self) -> V | None:
         """The value before, if there was one; decoded when it is first asked for."""
         return None if self._previous is None else self._previous.decoded()
-
-    def __repr__(self) -> str:
-        return f"Written(revision={self.revision}, changed={self.changed})"
 
 
 @dataclass(frozen=True)
@@ -60,25 +55,19 @@ class TxnDone:
     changed: bool
 
 
+@dataclass(frozen=True, eq=False)
 class Entry(Generic[V]):
     """One key's value, with the revision that last changed it, its shape and its deadline."""
 
-    __slots__ = {
-        "_value": "",
-        "expires": "When the entry stops to exist, in seconds since 1970 on the engine's clock; `None`: never.",
-        "revision": "The revision that last changed the entry.",
-        "shape": "How the value is kept: `plain`, `list` or `set`.",
-    }
-
-    def __init__(
-        self, value: Value[V], revision: int, shape: Literal["plain", "list", "set"], expires: float | None
-    ) -> None:
-        self._value, self.revision, self.shape, self.expires = value, revision, shape, expires
+    _value: Value[V] = field(repr=False)
+    revision: int
+    """The revision that last changed the entry."""
+    shape: Literal["plain", "list", "set"]
+    """How the value is kept: `plain`, `list` or `set`."""
+    expires: float | None
+    """When the entry stops to exist, in seconds since 1970 on the engine's clock; `None`: never."""
 
     @property
     def value(self) -> V:
         """The value, decoded when it is first asked for; of a list a list, of a set a frozen set."""
         return self._value.decoded()
-
-    def __repr__(self) -> str:
-        return f"Entry(shape={self.shape!r}, revision={self.revision})"

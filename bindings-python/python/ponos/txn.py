@@ -38,21 +38,13 @@ class Txn(Generic[V]):
         assert t.result.matched
     """
 
-    __slots__ = {
-        "_branch": "",
-        "_encode": "",
-        "_map": "",
-        "_parts": "",
-        "result": "What was done; `None` before.",
-    }
-
-    result: TxnDone | None
+    result: TxnDone | None = None
+    """What was done; `None` before."""
 
     def __init__(self, map: Handle[V], encode: Callable[[V], bytes]) -> None:
         self._map, self._encode = map, encode
         self._parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         self._branch = 1
-        self.result = None
 
     def when(
         self,
