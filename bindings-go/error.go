@@ -24,7 +24,8 @@ const (
 	ErrClosed ErrorKind = "closed"
 	// ErrTimeout: the deadline passed. If MaybeApplied, read before repeating a write that is not idempotent.
 	ErrTimeout ErrorKind = "timeout"
-	// ErrUnavailable: the engine cannot be reached now. Local reads go on; try again later.
+	// ErrUnavailable: the engine cannot be reached now, or was lost during the call. Local reads go on; try again later.
+	// If MaybeApplied, read before repeating a write that is not idempotent.
 	ErrUnavailable ErrorKind = "unavailable"
 	// ErrQuorum: too few peers answered.
 	ErrQuorum ErrorKind = "quorum"
