@@ -27,5 +27,6 @@ pub mod runtime;
 pub mod submit;
 pub mod watcher;
 
+pub use args::mistyped;
 pub use plain::{Misuse, Object, Plain};
 pub use submit::{Submitted, submit};

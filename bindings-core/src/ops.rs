@@ -31,8 +31,8 @@ pub(crate) enum Begun {
 
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Plain>> + Send>>;
 
-/// All of them; first those that write.
-const NAMES: [&str; 34] = [
+/// All that an error may name, with the read that each binding does in its own way; first those that write.
+const NAMES: [&str; 35] = [
     "map.set",
     "map.delete",
     "map.incr",
@@ -59,6 +59,7 @@ const NAMES: [&str; 34] = [
     "watch.take",
     "watch.close",
     "map.snapshot",
+    "map.get",
     "map.entry",
     "map.contains",
     "map.len",
@@ -69,6 +70,27 @@ const NAMES: [&str; 34] = [
     "map.status",
 ];
 const WRITES: usize = 13;
+
+/// Those that never wait and need nothing that a fork breaks: they read what is here, or let go of something.
+const LOCAL: [&str; 12] = [
+    "map.snapshot",
+    "map.entry",
+    "map.contains",
+    "map.len",
+    "map.keys",
+    "map.entries",
+    "map.prefix",
+    "map.range",
+    "map.position",
+    "watch.close",
+    "log",
+    "log.close",
+];
+
+/// Whether an operation can be done on any thread, event loop or not, and also in a forked child.
+pub(crate) fn is_local(op: &str) -> bool {
+    LOCAL.contains(&op)
+}
 
 /// The name for good, as errors want it, and whether it writes.
 pub(crate) fn known(op: &str) -> (&'static str, bool) {

@@ -47,6 +47,8 @@ pub enum Plain {
     Events(Vec<Event>),
     /// Entries of a map.
     Entries(Vec<(Key, Entry)>),
+    /// What has no place in a call, as its language shows it.
+    Other(String),
 }
 
 /// What a program holds, to ask it for more.
@@ -283,6 +285,13 @@ impl From<&Error> for Plain {
     }
 }
 
+/// How many characters of a value a message shows.
+const SHORT: usize = 40;
+
+fn short(text: &str) -> String {
+    text.chars().take(SHORT).collect()
+}
+
 impl Plain {
     /// The value in a message, short.
     pub(crate) fn show(&self) -> String {
@@ -293,9 +302,9 @@ impl Plain {
             Self::Count(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
             Self::Time(_) => "a time".into(),
-            Self::Text(text) if text.chars().count() > 40 => {
-                format!("{:?}…", text.chars().take(40).collect::<String>())
-            }
+            Self::Text(text) if text.chars().count() > SHORT => format!("{:?}…", short(text)),
+            Self::Other(text) if text.chars().count() > SHORT => format!("{}…", short(text)),
+            Self::Other(text) => text.clone(),
             Self::Text(text) => format!("{text:?}"),
             Self::Bytes(_) | Self::Value(..) => "bytes".into(),
             Self::List(_) | Self::Events(_) | Self::Entries(_) => "a list".into(),

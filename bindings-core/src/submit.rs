@@ -62,6 +62,21 @@ pub fn submit(
     }
 }
 
+/// Does an operation that never waits, on any thread, with an event loop or without, also in a forked child: its result,
+/// or the arguments of one that is not so.
+///
+/// # Errors
+/// None: the arguments are on that side.
+pub fn local(on: &Object, op: &str, args: Vec<Plain>) -> Result<Result<Plain>, Vec<Plain>> {
+    if !ops::is_local(op) {
+        return Err(args);
+    }
+    Ok(match submit(on, op, args, drop) {
+        Submitted::Ready(result) => result,
+        Submitted::Pending(_) => Err(Error::internal("a read waits").at(ops::known(op).0, on.name())),
+    })
+}
+
 /// Polls once on this thread: the result, or what is to be polled on.
 fn poll_here(mut future: Guarded) -> Result<Result<(Turn, Guarded), Result<Plain>>> {
     let turn = Turn::begin()?;
@@ -179,6 +194,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_never_waits_is_done_anywhere_and_nothing_else() {
+        let map = map("local");
+        assert!(matches!(local(&map, "map.len", vec![]), Ok(Ok(Plain::Count(0)))));
+        assert!(matches!(local(&map, "map.entry", vec![]), Ok(Err(_))), "a key is wanted");
+        assert!(matches!(local(&map, "map.sync", vec![Plain::Nil]), Err(args) if args.len() == 1));
+        assert!(local(&map, "map.sing", vec![]).is_err());
+    }
+
+    #[test]
     fn a_panic_becomes_an_error() {
         let panics = Guarded(Box::pin(async { panic!("oh {}", 1) }));
         let Ok(Err(Err(error))) = poll_here(panics) else { panic!("no error") };
@@ -202,5 +226,24 @@ pub(crate) mod tests {
         let both = vec!["k".into(), "v".into(), true.into(), true.into()];
         assert!(text(&refused(&map, "map.set", both)).contains("one condition at most"));
         assert!(text(&refused(&map, "map.sing", vec![])).contains("no operation"));
+        let error = refused(&map, "map.set", vec![Plain::Other("<object>".into()), "v".into()]);
+        assert_eq!(text(&error), "map.set \"m\": the key must be text, not <object>");
+    }
+
+    #[test]
+    fn a_time_to_live_is_refused_in_the_unit_that_it_was_given_in() {
+        let map = map("ttl");
+        let seconds = |s: f64| Plain::Record(vec![("s".into(), s.into())]);
+        let why = |ttl| refused(&map, "map.touch", vec!["k".into(), ttl]).message().to_owned();
+        let bounds = "and must be from 1 ms to 100 years";
+        assert_eq!(why(seconds(-3.0)), format!("the time to live is -3 s {bounds}"));
+        assert_eq!(why((-3.0).into()), format!("the time to live is -3 ms {bounds}"));
+        assert_eq!(why(seconds(1e10)), format!("the time to live is 10000000000 s {bounds}"));
+        assert_eq!(why(seconds(f64::NAN)), format!("the time to live is NaN s {bounds}"));
+        let text = Plain::Record(vec![("s".into(), "x".into())]);
+        assert_eq!(why(text), "ttl must be a number, not \"x\"");
+        for most in [seconds(0.001), seconds(3_153_600_000.0), 3_153_600_000_000.0.into()] {
+            ask(&map, "map.touch", ["k".into(), most]);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ponos::Entry;
 use ponos_bindings_core::runtime::Held;
-use ponos_bindings_core::submit::{caught, place};
-use ponos_bindings_core::{Object, Submitted, submit};
+use ponos_bindings_core::submit::{caught, local, place};
+use ponos_bindings_core::{Object, mistyped};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -26,8 +26,13 @@ impl Handle {
         Self { object: Held::new(object), codec }
     }
 
-    fn find<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn find<'py>(&self, py: Python<'py>, key: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let object = self.object.read();
+        let Ok(key) = key.cast::<PyString>() else {
+            return Err(place(mistyped("the key", "text", &plain::given(key)?), object, "map.get"))
+                .or_raise(py);
+        };
+        let key = key.to_str()?;
         let seen = |entry: &Entry| self.codec.seen(py, key, entry).ok_or_else(|| entry.clone());
         // A panic as the exception that pyo3 makes of it would pass every `except Exception`.
         let find = || match object.look(key, seen) {
@@ -57,21 +62,13 @@ impl Handle {
     /// Does an operation: gives its answer, or a [`Pending`](queue::Pending) if it has to wait.
     #[pyo3(name = "_ask", signature = (op, *args))]
     fn ask<'py>(&self, py: Python<'py>, op: &str, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        let object = self.object.get().map_err(|error| place(error, self.object.read(), op)).or_raise(py)?;
-        queue::submit(py, object, op, plain::list(args.iter())?, &self.codec)
-    }
-
-    /// Does what never waits: also outside of an event loop, and in a forked child.
-    #[pyo3(name = "_look", signature = (op, *args))]
-    fn look<'py>(
-        &self,
-        py: Python<'py>,
-        op: &str,
-        args: &Bound<'py, PyTuple>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        match submit(self.object.read(), op, plain::list(args.iter())?, drop) {
-            Submitted::Ready(answer) => plain::shown(py, answer.or_raise(py)?, &self.codec),
-            Submitted::Pending(_) => Ok(py.NotImplemented().into_bound(py)),
+        let object = self.object.read();
+        match local(object, op, plain::list(args.iter())?) {
+            Ok(answer) => plain::shown(py, answer.or_raise(py)?, &self.codec),
+            Err(args) => {
+                self.object.get().map_err(|error| place(error, object, op)).or_raise(py)?;
+                queue::submit(py, object, op, args, &self.codec)
+            }
         }
     }
 
@@ -92,15 +89,15 @@ impl Handle {
     fn get<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(self.find(py, key)?.or(default))
     }
 
     /// As `get`; a `KeyError` if the key is absent.
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.find(py, key)?.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
+    fn __getitem__<'py>(&self, py: Python<'py>, key: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.find(py, &key)?.ok_or_else(|| PyKeyError::new_err(key.unbind()))
     }
 
     fn __len__(&self) -> usize {

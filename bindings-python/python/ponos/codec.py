@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import JSONDecoder, JSONEncoder
+from reprlib import repr as shown
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from .error import InvalidError
@@ -28,15 +29,19 @@ class Codec(Protocol[V]):
         """The value of bytes; what it raises, the read raises."""
 
 
+def _checked(value: V, wanted: str, *types: type) -> V:
+    if isinstance(value, types):
+        return value
+    raise TypeError(f"the values of this map are {wanted}, not {type(value).__name__}: {shown(value)}")
+
+
 class _Raw:
     """Values are bytes. The default; its name is `bytes`."""
 
     name = "bytes"
 
     def encode(self, value: bytes, /) -> bytes:
-        if not isinstance(value, (bytes, bytearray)):
-            raise TypeError(f"the values of this map are bytes, not {type(value).__name__}")
-        return value
+        return _checked(value, "bytes", bytes, bytearray)
 
     def decode(self, data: bytes, /) -> bytes:
         return data
@@ -48,9 +53,7 @@ class _Text:
     name = "str"
 
     def encode(self, value: str, /) -> bytes:
-        if not isinstance(value, str):
-            raise TypeError(f"the values of this map are str, not {type(value).__name__}")
-        return value.encode()
+        return _checked(value, "str", str).encode()
 
     def decode(self, data: bytes, /) -> str:
         return data.decode()
