@@ -29,10 +29,17 @@ impl Args {
         self.0.next().unwrap_or_default()
     }
 
-    /// Options may come as a record instead of in their order: for languages that name them by an object.
+    /// Options may come as a list, or as a record for languages that name them by an object, instead of in their order.
     pub(crate) fn named(&mut self, names: &[&str]) -> Result<()> {
-        let Some(Plain::Record(_)) = self.0.as_slice().first() else { return Ok(()) };
-        let Plain::Record(fields) = self.next() else { return Ok(()) };
+        let Some(Plain::List(_) | Plain::Record(_)) = self.0.as_slice().first() else { return Ok(()) };
+        let fields = match self.next() {
+            Plain::List(options) => {
+                self.0 = options.into_iter();
+                return Ok(());
+            }
+            Plain::Record(fields) => fields,
+            _ => return Ok(()),
+        };
         let mut list: Vec<Plain> = names.iter().map(|_| Plain::Nil).collect();
         for (name, value) in fields {
             let Some(at) = names.iter().position(|known| *known == name) else {

@@ -72,6 +72,20 @@ impl Lent {
     }
 }
 
+/// Copies bytes to memory that the other language lends, if they fit in it; says whether they do.
+///
+/// # Safety
+/// `out` has `room` writable bytes, which nobody else uses and which do not overlap with `from`.
+#[must_use]
+pub unsafe fn copy(from: &[u8], out: *mut u8, room: usize) -> bool {
+    let fits = from.len() <= room;
+    if fits {
+        // SAFETY: as the caller promises.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), out, from.len()) };
+    }
+    fits
+}
+
 /// Memory that the other language lends for one call.
 ///
 /// # Safety

@@ -194,6 +194,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn options_come_in_their_order_in_a_list_or_by_name() {
+        let map = map("options");
+        let list = Plain::List(vec![Plain::Nil, true.into()]);
+        let record = Plain::Record(vec![("ifPresent".into(), true.into())]);
+        for options in [vec![Plain::Nil, true.into()], vec![list], vec![record]] {
+            let args = ["k".into(), "v".into()].into_iter().chain(options).collect();
+            assert!(refused(&map, "map.set", args).message().contains("wants it present"));
+        }
+        ask(&map, "map.set", ["k".into(), "v".into(), Plain::List(vec![])]);
+    }
+
+    #[test]
     fn what_never_waits_is_done_anywhere_and_nothing_else() {
         let map = map("local");
         assert!(matches!(local(&map, "map.len", vec![]), Ok(Ok(Plain::Count(0)))));

@@ -5,20 +5,9 @@ use ponos_bindings_core::deliver;
 use ponos_bindings_core::lent::{self, Lent};
 use ponos_bindings_core::submit::caught;
 
-/// One answer.
-#[repr(C)]
-#[derive(Debug)]
-pub struct PonosItem {
-    /// The number that Go gave the call.
-    pub call: u64,
-    /// Its bytes, to be read before the function returns.
-    pub data: *const u8,
-    /// How many bytes.
-    pub len: usize,
-}
-
-/// A function of Go that takes items, and neither waits nor keeps their memory.
-pub type PonosDeliver = unsafe extern "C" fn(items: *const PonosItem, count: usize);
+/// A function of Go that takes a batch of answers, and neither waits nor keeps its memory: each is the number that Go
+/// gave the call and a length, as 64 bits each, little-endian, and that many bytes.
+pub type PonosDeliver = unsafe extern "C" fn(batch: *const u8, len: usize);
 
 /// Begins to deliver; to be called before anything else, and once: later calls change nothing.
 ///
@@ -26,15 +15,8 @@ pub type PonosDeliver = unsafe extern "C" fn(items: *const PonosItem, count: usi
 /// `deliver` may be called from any thread until the process ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ponos_start(deliver: PonosDeliver) {
-    let give = move |batch: &[(u64, Vec<u8>)]| {
-        let item = |(call, bytes): &(u64, Vec<u8>)| {
-            let (data, len) = (bytes.as_ptr(), bytes.len());
-            PonosItem { call: *call, data, len }
-        };
-        let items: Vec<_> = batch.iter().map(item).collect();
-        // SAFETY: the caller gives a function that may be called here; the batch outlives the call.
-        unsafe { deliver(items.as_ptr(), items.len()) }
-    };
+    // SAFETY: the caller gives a function that may be called here; the batch outlives the call.
+    let give = move |batch: &[u8]| unsafe { deliver(batch.as_ptr(), batch.len()) };
     drop(caught(|| deliver::start("ponos-go", give)));
 }
 

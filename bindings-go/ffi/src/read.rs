@@ -4,7 +4,7 @@
 use std::ptr;
 
 use ponos::Entry;
-use ponos_bindings_core::lent::{Lent, bytes};
+use ponos_bindings_core::lent::{Lent, bytes, copy};
 use ponos_bindings_core::packed;
 use ponos_bindings_core::submit::caught;
 
@@ -27,16 +27,14 @@ pub unsafe extern "C" fn ponos_get(
     let run = || {
         // SAFETY: the caller lends this for this call.
         let key = std::str::from_utf8(unsafe { bytes(key, key_len) }).ok()?;
-        let copy = |bytes: &[u8]| {
-            if bytes.len() <= room {
-                // SAFETY: it fits in what the caller lends, and memory that Go lends does not overlap with ours.
-                unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), out, bytes.len()) };
-            }
+        let give = |bytes: &[u8]| {
+            // SAFETY: the caller lends this for this call, and memory that Go lends does not overlap with ours.
+            let _ = unsafe { copy(bytes, out, room) };
             i64::try_from(bytes.len()).unwrap_or(i64::MAX)
         };
         let look = |entry: &Entry| match whole {
-            true => copy(&packed::entries([(key, entry)])),
-            false => copy(&entry.value),
+            true => give(&packed::entries([(key, entry)])),
+            false => give(&entry.value),
         };
         // SAFETY: the caller passes a live handle or 0.
         unsafe { Lent::object(on) }.look(key, look)
