@@ -111,6 +111,7 @@ impl Future for Guarded {
 ///
 /// # Errors
 /// `Internal` for a panic.
+#[inline]
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().copied();

@@ -28,11 +28,7 @@ impl Handle {
 
     fn find<'py>(&self, py: Python<'py>, key: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let object = self.object.read();
-        let Ok(key) = key.cast::<PyString>() else {
-            return Err(place(mistyped("the key", "text", &plain::given(key)?), object, "map.get"))
-                .or_raise(py);
-        };
-        let key = key.to_str()?;
+        let key = key.cast::<PyString>().or_else(|_| no_key(key, object))?.to_str()?;
         let seen = |entry: &Entry| self.codec.seen(py, key, entry).ok_or_else(|| entry.clone());
         // A panic as the exception that pyo3 makes of it would pass every `except Exception`.
         let find = || match object.look(key, seen) {
@@ -40,8 +36,14 @@ impl Handle {
             Some(Ok(seen)) => seen.map(Some),
             Some(Err(entry)) => self.codec.learn(py, key, &entry, object.keys()).map(Some),
         };
-        caught(find).or_raise(py)?
+        caught(find).unwrap_or_else(|error| Err(error).or_raise(py))
     }
+}
+
+/// Refuses a key as the core does, whom no such key reaches: these reads go past it.
+#[cold]
+fn no_key<T>(key: &Bound<'_, PyAny>, object: &Object) -> PyResult<T> {
+    Err(place(mistyped("the key", "text", &plain::given(key)?), object, "map.get")).or_raise(key.py())
 }
 
 #[pymethods]

@@ -29,10 +29,8 @@ class Codec(Protocol[V]):
         """The value of bytes; what it raises, the read raises."""
 
 
-def _checked(value: V, wanted: str, *types: type) -> V:
-    if isinstance(value, types):
-        return value
-    raise TypeError(f"the values of this map are {wanted}, not {type(value).__name__}: {shown(value)}")
+def _mistyped(value: object, wanted: str) -> TypeError:
+    return TypeError(f"the values of this map are {wanted}, not {type(value).__name__}: {shown(value)}")
 
 
 class _Raw:
@@ -41,7 +39,9 @@ class _Raw:
     name = "bytes"
 
     def encode(self, value: bytes, /) -> bytes:
-        return _checked(value, "bytes", bytes, bytearray)
+        if not isinstance(value, (bytes, bytearray)):
+            raise _mistyped(value, "bytes")
+        return value
 
     def decode(self, data: bytes, /) -> bytes:
         return data
@@ -53,7 +53,9 @@ class _Text:
     name = "str"
 
     def encode(self, value: str, /) -> bytes:
-        return _checked(value, "str", str).encode()
+        if not isinstance(value, str):
+            raise _mistyped(value, "str")
+        return value.encode()
 
     def decode(self, data: bytes, /) -> str:
         return data.decode()

@@ -14,7 +14,7 @@ from .codec import Codec
 from .error import ClosedError
 from .record import Counted, Edited, Entry, Written
 from .runtime import do
-from .txn import Txn, encode_all, seconds
+from .txn import Txn, encode_all
 from .watch import Watch
 
 V = TypeVar("V")
@@ -207,7 +207,7 @@ class Map(Reads[V]):
             assert written.previous == "me"
         """
         wanted = if_value if if_value is ... else self._encode(if_value)
-        when = (if_absent, if_present, if_revision, wanted, seconds(ttl))
+        when = (if_absent, if_present, if_revision, wanted, ttl if ttl is None else {"s": ttl})
         return Written(*await do(self._ask, "map.set", key, self._encode(value), *when))
 
     async def delete(
@@ -294,7 +294,7 @@ class Map(Reads[V]):
 
         Watchers get no event: the value is the same. Errors: those of every write.
         """
-        return Written(*await do(self._ask, "map.touch", key, seconds(ttl)))
+        return Written(*await do(self._ask, "map.touch", key, ttl if ttl is None else {"s": ttl}))
 
     async def clear(self) -> Written[V]:
         """Removes every key in one revision. Errors: those of every write."""

@@ -20,11 +20,6 @@ def encode_all(encode: Callable[[V], bytes], items: Iterable[V]) -> list[bytes]:
     return [encode(item) for item in items]
 
 
-def seconds(ttl: float | None) -> dict[str, float] | None:
-    """A time to live on its way to the core, which names it in an error as it was given."""
-    return None if ttl is None else {"s": ttl}
-
-
 class Txn(Generic[V]):
     """A transaction being put together; nothing happens before `commit`, or the end of `async with`.
 
@@ -73,7 +68,9 @@ class Txn(Generic[V]):
 
     def set(self, key: str, value: V, *, ttl: float | None = None) -> Txn[V]:
         """Sets a key, for `ttl` seconds or for ever."""
-        return self._add("set", key, self._encode(value), False, False, None, ..., seconds(ttl))
+        return self._add(
+            "set", key, self._encode(value), False, False, None, ..., ttl if ttl is None else {"s": ttl}
+        )
 
     def delete(self, key: str) -> Txn[V]:
         """Deletes a key."""
@@ -111,7 +108,7 @@ class Txn(Generic[V]):
 
     def touch(self, key: str, ttl: float | None) -> Txn[V]:
         """Gives an entry a new time to live in seconds; `None`: for ever."""
-        return self._add("touch", key, seconds(ttl))
+        return self._add("touch", key, ttl if ttl is None else {"s": ttl})
 
     def _add(self, operation: str, key: str, *args: object) -> Txn[V]:
         self._parts[self._branch].append((operation, key, *args))
