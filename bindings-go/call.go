@@ -6,7 +6,7 @@ package ponos
 #cgo nocallback ponos_cancel
 #include "ponos.h"
 
-void ponosDeliver(PonosItem *items, size_t count);
+void ponosDeliver(uint8_t *batch, size_t len);
 */
 import "C"
 
@@ -95,18 +95,17 @@ func local[T any](on *handle, op string, read func(*answer) T, args ...any) T {
 
 // run gets the packed answer. What waits is delivered at once if the context is done.
 func (c *call) run(ctx context.Context, on *handle, op string) {
-	var reply C.PonosReply
 	on.calling.Lock()
-	waits := C.ponos_submit(on.id, (*C.uint8_t)(unsafe.StringData(op)), C.size_t(len(op)),
+	reply := C.ponos_submit(on.id, (*C.uint8_t)(unsafe.StringData(op)), C.size_t(len(op)),
 		(*C.uint8_t)(unsafe.SliceData(c.args)), C.size_t(len(c.args)), C.uint64_t(c.number), C.bool(ctx.Done() != nil),
-		(*C.uint8_t)(&c.room[0]), C.size_t(len(c.room)), &reply)
+		(*C.uint8_t)(&c.room[0]), C.size_t(len(c.room)))
 	on.calling.Unlock()
 	runtime.KeepAlive(on)
 	if reply.held != 0 {
 		defer C.ponos_free(reply.held)
 	}
 	switch {
-	case bool(waits):
+	case bool(reply.waits):
 		select {
 		case <-c.done:
 		case <-ctx.Done():
@@ -123,11 +122,10 @@ func (c *call) run(ctx context.Context, on *handle, op string) {
 // ponosDeliver is called by one thread of the core, a batch at a time.
 //
 //export ponosDeliver
-func ponosDeliver(items *C.PonosItem, count C.size_t) {
-	for _, item := range unsafe.Slice(items, int(count)) {
-		data := unsafe.Slice((*byte)(item.data), int(item.len))
-		c := cgo.Handle(item.call).Value().(*call)
-		c.answer = answer{append(c.room[:0], data...)}
+func ponosDeliver(batch *C.uint8_t, length C.size_t) {
+	for a := (answer{unsafe.Slice((*byte)(batch), int(length))}); len(a.rest) > 0; {
+		c := cgo.Handle(a.rawU64()).Value().(*call)
+		c.answer = answer{append(c.room[:0], a.take(int(a.rawU64()))...)}
 		c.done <- struct{}{}
 	}
 }

@@ -24,7 +24,8 @@ const (
 	ErrClosed ErrorKind = "closed"
 	// ErrTimeout: the deadline passed. If MaybeApplied, read before repeating a write that is not idempotent.
 	ErrTimeout ErrorKind = "timeout"
-	// ErrUnavailable: the engine cannot be reached now. Local reads go on; try again later.
+	// ErrUnavailable: the engine cannot be reached now, or was lost during the call. Local reads go on; try again later.
+	// If MaybeApplied, read before repeating a write that is not idempotent.
 	ErrUnavailable ErrorKind = "unavailable"
 	// ErrQuorum: too few peers answered.
 	ErrQuorum ErrorKind = "quorum"
@@ -59,17 +60,17 @@ type Error struct {
 
 // Error is the operation, the object and the message in one line.
 func (e *Error) Error() string {
-	place, doubt := e.Operation, ""
+	text := e.Operation
 	if e.Object != "" {
-		place += " " + strconv.Quote(e.Object)
+		text += " " + strconv.Quote(e.Object)
 	}
-	if place != "" {
-		place += ": "
+	if text != "" {
+		text += ": "
 	}
-	if e.MaybeApplied {
-		doubt = " (the write may have been applied)"
+	if text += e.Message; e.MaybeApplied {
+		text += " (the write may have been applied)"
 	}
-	return place + e.Message + doubt
+	return text
 }
 
 // Is makes [errors.Is] find the kind.
@@ -93,14 +94,12 @@ func readError(a *answer) *Error {
 
 // contextError is the error of a call whose context is done.
 func contextError(ctx context.Context, operation, object string, maybeApplied bool) *Error {
-	cause := ctx.Err()
-	kind, message := ErrCanceled, "the context is canceled"
-	if errors.Is(cause, context.DeadlineExceeded) {
-		kind, message = ErrTimeout, "the context's deadline passed"
+	e := &Error{ErrCanceled, operation, object, "the context is canceled", maybeApplied, ctx.Err()}
+	if errors.Is(e.cause, context.DeadlineExceeded) {
+		e.Kind, e.Message = ErrTimeout, "the context's deadline passed"
 	}
-	if why := context.Cause(ctx); !errors.Is(why, cause) {
-		message += ": " + why.Error()
-		cause = errors.Join(cause, why)
+	if why := context.Cause(ctx); !errors.Is(why, e.cause) {
+		e.Message, e.cause = e.Message+": "+why.Error(), errors.Join(e.cause, why)
 	}
-	return &Error{kind, operation, object, message, maybeApplied, cause}
+	return e
 }

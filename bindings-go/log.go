@@ -11,10 +11,10 @@ import (
 )
 
 // logging is where records for a logger come from.
-var logging = struct {
+var logging struct {
 	sync.Mutex
-	from *handle
-}{from: &nothing}
+	from *handle // nil for none
+}
 
 // LevelTrace is the level of the core's most talkative records.
 const LevelTrace = slog.LevelDebug - 4

@@ -48,7 +48,7 @@ func (p packed) add(values ...any) packed {
 				p = append(p.length(6, len(item)), item...)
 			}
 		case []any:
-			p = p.add(v...)
+			p = p.length(9, len(v)).add(v...)
 		case list:
 			p = append(p.length(9, v.count), v.packed...)
 		}
@@ -62,21 +62,7 @@ type list struct {
 	packed packed
 }
 
-func listOf(values ...any) (l list) {
-	l.add(values...)
-	return l
-}
-
-func (l *list) add(values ...any) {
-	for _, value := range values {
-		if options, ok := value.([]any); ok {
-			l.add(options...)
-			continue
-		}
-		l.count++
-		l.packed = l.packed.add(value)
-	}
-}
+func (l *list) add(value any) { l.count, l.packed = l.count+1, l.packed.add(value) }
 
 // ttl is a time to live as the core counts it, in milliseconds.
 func ttl(d time.Duration) any {

@@ -9,21 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One answer.
-typedef struct {
-    // The number that Go gave the call.
-    uint64_t call;
-    // Its bytes, to be read before the function returns.
-    const uint8_t *data;
-    // How many bytes.
-    size_t len;
-} PonosItem;
+// A function of Go that takes a batch of answers, and neither waits nor keeps its memory: each is the number that Go
+// gave the call and a length, as 64 bits each, little-endian, and that many bytes.
+typedef void (*PonosDeliver)(const uint8_t *batch, size_t len);
 
-// A function of Go that takes items, and neither waits nor keeps their memory.
-typedef void (*PonosDeliver)(const PonosItem *items, size_t count);
-
-// What [`ponos_submit`] says beside the answer itself.
+// What [`ponos_submit`] has led to.
 typedef struct {
+    // Whether the call has to wait.
+    bool waits;
     // Not 0: what is to be freed once the call is done; of a call that waits, what cancels it, else an answer.
     size_t held;
     // An answer that did not fit, until it is freed.
@@ -70,23 +63,22 @@ const uint64_t *ponos_stamp(size_t on, const uint8_t *key, size_t key_len);
 
 // Does the operation of this name on an object, or on none, polling it once on this thread.
 //
-// Returns whether it has to wait. If not, the answer is in `out`, or where the reply says, and nothing
-// more is heard of it. If so, the answer is delivered exactly once, under the number `call`, from another thread
+// If it need not wait, the answer is in `out`, or where the reply says, and nothing
+// more is heard of it. If it has to, the answer is delivered exactly once, under the number `call`, from another thread
 // and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 //
 // # Safety
-// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable ones,
-// `reply` can be written to; none of them is kept.
-bool ponos_submit(size_t on,
-                  const uint8_t *op,
-                  size_t op_len,
-                  const uint8_t *args,
-                  size_t args_len,
-                  uint64_t call,
-                  bool cancellable,
-                  uint8_t *out,
-                  size_t room,
-                  PonosReply *reply);
+// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable
+// ones; none of them is kept.
+PonosReply ponos_submit(size_t on,
+                        const uint8_t *op,
+                        size_t op_len,
+                        const uint8_t *args,
+                        size_t args_len,
+                        uint64_t call,
+                        bool cancellable,
+                        uint8_t *out,
+                        size_t room);
 
 // Ends a call that waits: it is still delivered, as `Closed` if this came in time. A write that was sent may
 // still be applied.

@@ -32,7 +32,7 @@ func (m *Map) Txn() *Txn { return &Txn{on: m.handle, branch: 1} }
 
 // When adds a condition.
 func (t *Txn) When(key string, c Condition) *Txn {
-	t.parts[0].add(listOf(key, placed([]Condition{c})))
+	t.parts[0].add([]any{key, placed([]Condition{c})})
 	return t
 }
 
@@ -91,6 +91,6 @@ func (t *Txn) Commit(ctx context.Context) (TxnDone, error) {
 }
 
 func (t *Txn) add(part ...any) *Txn {
-	t.parts[t.branch].add(listOf(part...))
+	t.parts[t.branch].add(part)
 	return t
 }

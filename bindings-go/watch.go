@@ -76,9 +76,9 @@ func (m *Map) WatchBatches(ctx context.Context, filter Filter, options *WatchOpt
 	if filter == "" && len(options.Or) == 0 {
 		filter = "*"
 	}
-	filters := listOf(string(filter))
+	filters := []any{string(filter)}
 	for _, or := range options.Or {
-		filters.add(string(or))
+		filters = append(filters, string(or))
 	}
 	id, err := do(context.Background(), m.handle, "map.watch", (*answer).handle, filters, options.From.from)
 	watcher, used := newHandle(id, m.Name()), false

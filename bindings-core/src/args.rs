@@ -11,8 +11,12 @@ const EXACT: f64 = 9_007_199_254_740_991.0;
 /// Arguments in order; what is left out at the end is not given.
 pub(crate) struct Args(std::vec::IntoIter<Plain>);
 
+/// The longest time to live, in milliseconds: 100 years, as the core has it.
+const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3_600_000.0;
+
 /// The error for an argument of a wrong type.
-pub(crate) fn mistyped(name: &str, wanted: &str, given: &Plain) -> Error {
+#[must_use]
+pub fn mistyped(name: &str, wanted: &str, given: &Plain) -> Error {
     Error::invalid(format!("{name} must be {wanted}, not {}", given.show())).with_source(Misuse::Type)
 }
 
@@ -25,10 +29,17 @@ impl Args {
         self.0.next().unwrap_or_default()
     }
 
-    /// Options may come as a record instead of in their order: for languages that name them by an object.
+    /// Options may come as a list, or as a record for languages that name them by an object, instead of in their order.
     pub(crate) fn named(&mut self, names: &[&str]) -> Result<()> {
-        let Some(Plain::Record(_)) = self.0.as_slice().first() else { return Ok(()) };
-        let Plain::Record(fields) = self.next() else { return Ok(()) };
+        let Some(Plain::List(_) | Plain::Record(_)) = self.0.as_slice().first() else { return Ok(()) };
+        let fields = match self.next() {
+            Plain::List(options) => {
+                self.0 = options.into_iter();
+                return Ok(());
+            }
+            Plain::Record(fields) => fields,
+            _ => return Ok(()),
+        };
         let mut list: Vec<Plain> = names.iter().map(|_| Plain::Nil).collect();
         for (name, value) in fields {
             let Some(at) = names.iter().position(|known| *known == name) else {
@@ -79,12 +90,7 @@ impl Args {
     }
 
     pub(crate) fn float(&mut self, name: &str) -> Result<Option<f64>> {
-        match self.next() {
-            Plain::Nil => Ok(None),
-            Plain::Float(number) => Ok(Some(number)),
-            Plain::Int(number) => Ok(Some(number as f64)),
-            other => Err(mistyped(name, "a number", &other)),
-        }
+        float(name, self.next())
     }
 
     pub(crate) fn is_float(&self) -> bool {
@@ -106,13 +112,20 @@ impl Args {
         }
     }
 
-    /// Milliseconds, from a number of them.
+    /// Milliseconds, from a number of them, or from a record of `s`, seconds. Its bounds are told here, because the core
+    /// could name it in one unit only, and not below 0.
     pub(crate) fn ttl(&mut self, name: &str) -> Result<Option<u64>> {
-        let Some(ms) = self.float(name)? else { return Ok(None) };
-        if ms >= 1.0 {
-            return Ok(Some(ms as u64));
+        let (given, unit, scale) = match self.next() {
+            Plain::Record(mut fields) if fields.len() == 1 && fields[0].0 == "s" => {
+                (float("ttl", fields.remove(0).1)?, "s", 1e3)
+            }
+            ms => (float(name, ms)?, "ms", 1.0),
+        };
+        let Some(given) = given else { return Ok(None) };
+        if (1.0..=LONGEST).contains(&(given * scale)) {
+            return Ok(Some((given * scale) as u64));
         }
-        Err(Error::invalid(format!("the time to live is {ms} ms and must be from 1 ms to 100 years")))
+        Err(Error::invalid(format!("the time to live is {given} {unit} and must be from 1 ms to 100 years")))
     }
 
     /// Absent, present, a revision, a value: at most one is given.
@@ -148,6 +161,15 @@ impl Args {
             },
             _ => Ok(self.whole("from")?.map_or(From::Now, From::Revision)),
         }
+    }
+}
+
+fn float(name: &str, value: Plain) -> Result<Option<f64>> {
+    match value {
+        Plain::Nil => Ok(None),
+        Plain::Float(number) => Ok(Some(number)),
+        Plain::Int(number) => Ok(Some(number as f64)),
+        other => Err(mistyped(name, "a number", &other)),
     }
 }
 

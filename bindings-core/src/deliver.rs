@@ -4,31 +4,31 @@
 //! seen to take 136 ms. So no thread of the runtime does it, or leases and connections would wait too: they push into
 //! the queue, and one thread hands over all that waits in one call.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use ponos::{Error, Result};
 
 use crate::lent::Lent;
-use crate::queue::{Item, Queue};
-use crate::submit::{Cancel, Submitted, place, submit};
+use crate::queue::Queue;
+use crate::submit::{Cancel, Submitted, caught, place, submit};
 use crate::{Object, Plain, packed};
 
 /// Where answers wait, once there is a thread for them.
 static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
-/// Begins to give to `deliver`, on a thread of this name, all that waits: each answer with the number of its call. Later
-/// calls change nothing.
-pub fn start(name: &str, deliver: impl Fn(&[(u64, Vec<u8>)]) + Send + 'static) {
+/// Begins to give to `deliver`, on a thread of this name, all that waits: the number of each call and the length of its
+/// answer, as 64 bits each, little-endian, and the answer. Later calls change nothing.
+pub fn start(name: &str, deliver: impl Fn(&[u8]) + Send + 'static) {
     let run = move || {
         let queue = QUEUE.wait();
         loop {
-            let batch: Vec<_> = queue.drain().into_iter().map(packed).collect();
+            let mut batch = Vec::new();
+            queue.drain().into_iter().for_each(|(call, result)| add(&mut batch, call, result));
             match batch.is_empty() {
                 // A bell that rang since the drain makes this return at once.
                 true => thread::park(),
-                false => drop(catch_unwind(AssertUnwindSafe(|| deliver(&batch)))),
+                false => drop(caught(|| deliver(&batch))),
             }
         }
     };
@@ -42,21 +42,28 @@ pub fn start(name: &str, deliver: impl Fn(&[(u64, Vec<u8>)]) + Send + 'static) {
     }
 }
 
-fn packed(item: Item) -> (u64, Vec<u8>) {
-    match item {
-        Item::Done { call, result } => (call, pack(result)),
-        Item::Log(record) => (0, pack(Ok(record.into()))),
-    }
+/// Adds an answer to a batch; its length stands before it, and is known after it.
+fn add(batch: &mut Vec<u8>, call: u64, result: Result<Plain>) {
+    batch.extend_from_slice(&call.to_le_bytes());
+    let answer = batch.len() + 8;
+    batch.extend_from_slice(&[0; 8]);
+    pack_into(batch, result);
+    let length = (batch.len() - answer) as u64;
+    batch[answer - 8..answer].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Packs a result: 0 and the value, or 1 and the error. Objects are lent.
 #[must_use]
 pub fn pack(result: Result<Plain>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
+    pack_into(&mut bytes, result);
+    bytes
+}
+
+fn pack_into(bytes: &mut Vec<u8>, result: Result<Plain>) {
     bytes.push(u8::from(result.is_err()));
     let plain = result.unwrap_or_else(|error| (&error).into());
-    packed::pack(plain, &mut bytes, &mut |object| Lent::Object(object).lend() as u64);
-    bytes
+    packed::pack(plain, bytes, &mut |object| Lent::Object(object).lend() as u64);
 }
 
 /// Does an operation with packed arguments: its result, or what cancels the call that waits; its answer is delivered
@@ -64,7 +71,7 @@ pub fn pack(result: Result<Plain>) -> Vec<u8> {
 ///
 /// # Errors
 /// None: a call that waits is on that side.
-pub fn begin(on: Option<&Object>, op: &str, args: &[u8], call: u64) -> Result<Result<Plain>, Cancel> {
+pub fn begin(on: &Object, op: &str, args: &[u8], call: u64) -> Result<Result<Plain>, Cancel> {
     let args = match packed::unpack(args) {
         Ok(args) => args,
         Err(error) => return Ok(Err(place(error, on, op))),

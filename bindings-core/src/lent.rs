@@ -57,15 +57,33 @@ impl Lent {
         unsafe { with_exposed_provenance::<Self>(number).as_ref() }
     }
 
-    /// The object that a number stands for; `None` for 0 and for what is none.
+    /// The object that a number stands for; [`Object::Nothing`] for 0 and for what is none.
     ///
     /// # Safety
     /// As for [`Lent::borrow`].
     #[must_use]
-    pub unsafe fn object<'a>(number: usize) -> Option<&'a Object> {
+    pub unsafe fn object<'a>(number: usize) -> &'a Object {
         // SAFETY: as the caller promises.
-        if let Some(Self::Object(object)) = unsafe { Self::borrow(number) } { Some(object) } else { None }
+        if let Some(Self::Object(object)) = unsafe { Self::borrow(number) } {
+            object
+        } else {
+            &Object::Nothing
+        }
     }
+}
+
+/// Copies bytes to memory that the other language lends, if they fit in it; says whether they do.
+///
+/// # Safety
+/// `out` has `room` writable bytes, which nobody else uses and which do not overlap with `from`.
+#[must_use]
+pub unsafe fn copy(from: &[u8], out: *mut u8, room: usize) -> bool {
+    let fits = from.len() <= room;
+    if fits {
+        // SAFETY: as the caller promises.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), out, from.len()) };
+    }
+    fits
 }
 
 /// Memory that the other language lends for one call.

@@ -8,12 +8,14 @@
 //! - [`runtime`]: the one runtime of a process, lazily made, safe after `fork`, shut down in order.
 //! - [`submit`](mod@submit): polls a call once on the caller's thread, spawns it if it has to wait.
 //! - [`queue`]: finished calls on their way to a foreign event loop, one wake-up a batch.
+//! - [`calls`]: the calls of an event loop that wait, with what the binding needs when they are answered.
 //! - [`watcher`]: a watcher that many may ask, and that loses nothing when one of them gives up.
 //! - [`packed`]: values, events and entries as bytes, for languages where an object a field is dear.
 //! - [`lent`], [`deliver`]: handles as numbers and answers as bytes, for languages that speak C.
 //! - [`log`]: tracing events on their way to the host's logger.
 
 mod args;
+pub mod calls;
 pub mod deliver;
 pub mod lent;
 pub mod log;
@@ -25,5 +27,6 @@ pub mod runtime;
 pub mod submit;
 pub mod watcher;
 
+pub use args::mistyped;
 pub use plain::{Misuse, Object, Plain};
 pub use submit::{Submitted, submit};

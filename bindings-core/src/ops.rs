@@ -12,7 +12,7 @@ use std::time::Duration;
 use ponos::model::op::Op;
 use ponos::model::value::Key;
 use ponos::{
-    Condition, DeleteOptions, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
+    Condition, DeleteOptions, Entry, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
     SetOptions, Shape, Snapshot, Txn, WatchOptions,
 };
 
@@ -31,8 +31,8 @@ pub(crate) enum Begun {
 
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Plain>> + Send>>;
 
-/// All of them; first those that write.
-const NAMES: [&str; 34] = [
+/// All that an error may name, with the read that each binding does in its own way; first those that write.
+const NAMES: [&str; 35] = [
     "map.set",
     "map.delete",
     "map.incr",
@@ -59,6 +59,7 @@ const NAMES: [&str; 34] = [
     "watch.take",
     "watch.close",
     "map.snapshot",
+    "map.get",
     "map.entry",
     "map.contains",
     "map.len",
@@ -70,14 +71,35 @@ const NAMES: [&str; 34] = [
 ];
 const WRITES: usize = 13;
 
+/// Those that never wait and need nothing that a fork breaks: they read what is here, or let go of something.
+const LOCAL: [&str; 12] = [
+    "map.snapshot",
+    "map.entry",
+    "map.contains",
+    "map.len",
+    "map.keys",
+    "map.entries",
+    "map.prefix",
+    "map.range",
+    "map.position",
+    "watch.close",
+    "log",
+    "log.close",
+];
+
+/// Whether an operation can be done on any thread, event loop or not, and also in a forked child.
+pub(crate) fn is_local(op: &str) -> bool {
+    LOCAL.contains(&op)
+}
+
 /// The name for good, as errors want it, and whether it writes.
 pub(crate) fn known(op: &str) -> (&'static str, bool) {
     let at = NAMES.iter().position(|known| *known == op);
     at.map_or(("", false), |at| (NAMES[at], at < WRITES))
 }
 
-/// Begins an operation on an object, or on none.
-pub(crate) fn begin(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<Begun> {
+/// Begins an operation on an object.
+pub(crate) fn begin(on: &Object, op: &str, args: Vec<Plain>) -> Result<Begun> {
     let args = &mut Args::new(args);
     let begun = begin_with(on, op, args)?;
     // Options that nobody has asked for are options that nobody knows.
@@ -85,36 +107,43 @@ pub(crate) fn begin(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<B
     Ok(begun)
 }
 
-fn begin_with(on: Option<&Object>, op: &str, args: &mut Args) -> Result<Begun> {
+fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
     let (_, name) = op.rsplit_once('.').unwrap_or(("", op));
     match (on, name) {
-        (None, "open") => {
+        (Object::Nothing, "open") => {
             let url = args.text("the url")?;
             Ok(waits(async move { Ponos::open(&url).await }))
         }
-        (None, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
-        (None, "log") => {
+        (Object::Nothing, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
+        (Object::Nothing, "log") => {
             let level = args.text("the level")?;
             let refused =
                 || Error::invalid(format!("the level is error, warn, info, debug or trace, not {level:?}"));
             Ok(Begun::Ready(Plain::Object(Object::Logs(Logs::listen(&level).ok_or_else(refused)?))))
         }
-        (Some(Object::Logs(logs)), "next") => {
+        (Object::Logs(logs), "next") => {
             let logs = logs.clone();
             Ok(waits(async move { logs.next().await }))
         }
-        (Some(Object::Logs(logs)), _) => Ok(Begun::Ready(logs.stop().into())),
-        (Some(Object::Client(client)), _) => of_client(client.clone(), name, args),
-        (Some(Object::Watcher(watcher)), _) => of_watcher(watcher.clone(), name, args),
-        (Some(Object::Map(map)), _) => match write_op(name, args)? {
+        (Object::Logs(logs), _) => Ok(Begun::Ready(logs.stop().into())),
+        (Object::Map(_) | Object::Snapshot(_), "entry") => {
+            Ok(Begun::Ready(on.look(&args.text("the key")?, Entry::clone).into()))
+        }
+        (Object::Map(_) | Object::Snapshot(_), "contains") => {
+            Ok(Begun::Ready(on.look(&args.text("the key")?, |_| ()).is_some().into()))
+        }
+        (Object::Map(_) | Object::Snapshot(_), "len") => Ok(Begun::Ready(Plain::Count(on.keys()))),
+        (Object::Client(client), _) => of_client(client.clone(), name, args),
+        (Object::Watcher(watcher), _) => of_watcher(watcher.clone(), name, args),
+        (Object::Map(map), _) => match write_op(name, args)? {
             Some((key, op, float)) => {
                 let map = map.clone();
                 Ok(waits(async move { write(&map, &key, op, float).await }))
             }
             None => of_map(map.clone(), name, args),
         },
-        (Some(Object::Snapshot(snapshot)), _) => read(snapshot, name, args).map(Begun::Ready),
-        (None, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
+        (Object::Snapshot(snapshot), _) => read(snapshot, name, args).map(Begun::Ready),
+        (Object::Nothing, _) => Err(Error::invalid("there is nothing to do it on: open it first")),
     }
 }
 
@@ -198,8 +227,6 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
             Begun::Ready(Plain::Object(Object::Watcher(SharedWatcher::new(watcher, map.name()))))
         }
         "status" => Begun::Ready(map.status().into()),
-        "entry" => Begun::Ready(map.entry(&args.text("the key")?).into()),
-        "contains" => Begun::Ready(map.contains(&args.text("the key")?).into()),
         _ => Begun::Ready(read(&map.snapshot(), name, args)?),
     })
 }
@@ -208,9 +235,6 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
 fn read(snapshot: &Snapshot, name: &str, args: &mut Args) -> Result<Plain> {
     Ok(match name {
         "snapshot" => Plain::Object(Object::Snapshot(snapshot.clone())),
-        "entry" => snapshot.entry(&args.text("the key")?).cloned().into(),
-        "contains" => snapshot.contains(&args.text("the key")?).into(),
-        "len" => Plain::Count(snapshot.len()),
         "position" => snapshot.position().into(),
         "keys" => Plain::List(snapshot.iter().map(|(key, _)| key.to_string().into()).collect()),
         "entries" => {

@@ -131,8 +131,8 @@ pub fn pack(value: Plain, out: &mut Vec<u8>, lend: &mut impl FnMut(Object) -> u6
             out.extend_from_slice(&length(list.len()));
             list.into_iter().for_each(|each| pack(each, out, lend));
         }
-        // Only arguments have names.
-        Plain::Record(_) => out.push(0),
+        // Only arguments have names, or have no place.
+        Plain::Record(_) | Plain::Other(_) => out.push(0),
     }
 }
 

@@ -47,11 +47,16 @@ pub enum Plain {
     Events(Vec<Event>),
     /// Entries of a map.
     Entries(Vec<(Key, Entry)>),
+    /// What has no place in a call, as its language shows it.
+    Other(String),
 }
 
 /// What a program holds, to ask it for more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Object {
+    /// What an operation is done on that needs no object.
+    #[default]
+    Nothing,
     /// A client.
     Client(Ponos),
     /// A map.
@@ -71,7 +76,7 @@ impl Object {
         match self {
             Self::Map(map) => map.name(),
             Self::Watcher(watcher) => watcher.name(),
-            Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
+            Self::Nothing | Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
         }
     }
 
@@ -87,6 +92,16 @@ impl Object {
             Self::Map(map) => map.with(key, look),
             Self::Snapshot(snapshot) => snapshot.entry(key).map(look),
             _ => None,
+        }
+    }
+
+    /// How many keys a map or snapshot has.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        match self {
+            Self::Map(map) => map.len(),
+            Self::Snapshot(snapshot) => snapshot.len(),
+            _ => 0,
         }
     }
 }
@@ -270,6 +285,13 @@ impl From<&Error> for Plain {
     }
 }
 
+/// How many characters of a value a message shows.
+const SHORT: usize = 40;
+
+fn short(text: &str) -> String {
+    text.chars().take(SHORT).collect()
+}
+
 impl Plain {
     /// The value in a message, short.
     pub(crate) fn show(&self) -> String {
@@ -280,9 +302,9 @@ impl Plain {
             Self::Count(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
             Self::Time(_) => "a time".into(),
-            Self::Text(text) if text.chars().count() > 40 => {
-                format!("{:?}…", text.chars().take(40).collect::<String>())
-            }
+            Self::Text(text) if text.chars().count() > SHORT => format!("{:?}…", short(text)),
+            Self::Other(text) if text.chars().count() > SHORT => format!("{}…", short(text)),
+            Self::Other(text) => text.clone(),
             Self::Text(text) => format!("{text:?}"),
             Self::Bytes(_) | Self::Value(..) => "bytes".into(),
             Self::List(_) | Self::Events(_) | Self::Entries(_) => "a list".into(),

@@ -16,19 +16,8 @@ use crate::plain::Plain;
 /// How many log records wait at most; the oldest makes room.
 pub const LOGS: usize = 10_000;
 
-/// What waits for a loop.
-#[derive(Debug)]
-pub enum Item {
-    /// A call has finished.
-    Done {
-        /// The number that the binding gave it.
-        call: u64,
-        /// Its result.
-        result: Result<Plain>,
-    },
-    /// A log record.
-    Log(Record),
-}
+/// What waits for a loop: the number that the binding gave a call, and its result; under 0, a log record.
+pub type Item = (u64, Result<Plain>);
 
 /// The queue of one event loop.
 pub struct Queue {
@@ -53,9 +42,9 @@ impl Queue {
         Self { items, logs, bell: Box::new(bell), closed: AtomicBool::new(false) }
     }
 
-    /// Adds a finished call.
+    /// Adds a finished call, whose number is not 0.
     pub fn done(&self, call: u64, result: Result<Plain>) {
-        self.push(Item::Done { call, result });
+        self.push((call, result));
     }
 
     /// Adds a log record, unless too many wait.
@@ -67,13 +56,13 @@ impl Queue {
             }
             *logs += 1;
         }
-        self.push(Item::Log(record));
+        self.push((0, Ok(record.into())));
     }
 
     /// Takes all that waits.
     pub fn drain(&self) -> VecDeque<Item> {
         let items = std::mem::take(&mut *self.items.lock());
-        let logs = items.iter().filter(|item| matches!(item, Item::Log(_))).count();
+        let logs = items.iter().filter(|(call, _)| *call == 0).count();
         *self.logs.lock() -= logs;
         items
     }
@@ -110,14 +99,14 @@ mod tests {
         let rung = Arc::new(AtomicUsize::new(0));
         let count = rung.clone();
         let queue = Queue::new(move || drop(count.fetch_add(1, Ordering::SeqCst).to_string()));
-        for call in 0..3 {
+        for call in 1..=3 {
             queue.done(call, Ok(Plain::Nil));
         }
         assert_eq!((rung.load(Ordering::SeqCst), queue.drain().len()), (1, 3));
-        queue.done(3, Ok(Plain::Nil));
+        queue.done(4, Ok(Plain::Nil));
         assert_eq!(rung.load(Ordering::SeqCst), 2);
         queue.close();
-        queue.done(4, Ok(Plain::Nil));
+        queue.done(5, Ok(Plain::Nil));
         assert!(queue.drain().is_empty());
     }
 }

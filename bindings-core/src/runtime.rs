@@ -5,8 +5,9 @@
 //! may have been held by a thread that does not exist there. New clients of the child get a new runtime.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -29,17 +30,17 @@ pub(crate) struct Owned {
     runtime: Mutex<Option<ManuallyDrop<Runtime>>>,
 }
 
-/// Counts a fork, and forgets the polls of threads that are missing now. It runs in the child before anything else
+/// Counts a fork, and forgets the calls of threads that are missing now. It runs in the child before anything else
 /// and only touches atomics.
 extern "C" fn in_child() {
     FORKS.fetch_add(1, Ordering::SeqCst);
-    POLLING.store(0, Ordering::SeqCst);
+    INSIDE.store(0, Ordering::SeqCst);
 }
 
 fn watch_forks() {
     // No `Once`: a fork while another thread is in one would leave it taken for ever.
     static WATCHED: AtomicBool = AtomicBool::new(false);
-    if WATCHED.swap(true, Ordering::SeqCst) {
+    if WATCHED.load(Ordering::Relaxed) || WATCHED.swap(true, Ordering::SeqCst) {
         return;
     }
     // SAFETY: the handler is a plain function that is safe to run in a forked child: it touches two atomics.
@@ -54,39 +55,65 @@ fn forks() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// Set by [`shutdown`].
+/// The thread that ends the process, once [`shutdown`] has begun.
+static ENDING: OnceLock<ThreadId> = OnceLock::new();
+
+/// Set when the runtime is taken down.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-/// How many threads of the host poll a call, which they may not do while the runtime is taken down.
-static POLLING: AtomicUsize = AtomicUsize::new(0);
+/// How many calls of the host there are that the end of the process waits for.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// A call of the host that must not meet the end of the process: [`shutdown`] waits for it.
+#[derive(Debug)]
+pub struct Inside(());
+
+impl Inside {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// `Closed` if the process is ending, by another thread than this.
+    pub fn begin() -> Result<Self> {
+        watch_forks();
+        // Counted first: whoever ends the process sees this call, or this call sees that.
+        INSIDE.fetch_add(1, Ordering::SeqCst);
+        let inside = Self(());
+        match ENDING.get().is_some_and(|ending| *ending != thread::current().id()) {
+            true => Err(ended()),
+            false => Ok(inside),
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn ended() -> Error {
+    Error::closed("the process is ending: its runtime is shut down")
+}
 
 /// The right to poll a call on a thread of the host.
-pub(crate) struct Turn(Arc<Owned>);
+pub(crate) struct Turn {
+    owned: Arc<Owned>,
+    _inside: Inside,
+}
 
 impl Turn {
     /// # Errors
     /// `Closed` after [`shutdown`]; `Internal` if threads cannot be started.
     pub(crate) fn begin() -> Result<Self> {
-        // Counted first: whoever ends the runtime sees this poll, or this sees that.
-        POLLING.fetch_add(1, Ordering::SeqCst);
-        let owned = match ENDED.load(Ordering::SeqCst) {
-            true => Err(Error::closed("the process is ending: its runtime is shut down")),
-            false => owned(),
-        };
-        if owned.is_err() {
-            POLLING.fetch_sub(1, Ordering::SeqCst);
+        let inside = Inside::begin()?;
+        if ENDED.load(Ordering::SeqCst) {
+            return Err(ended());
         }
-        owned.map(Self)
+        Ok(Self { owned: owned()?, _inside: inside })
     }
 
     pub(crate) fn handle(&self) -> &Handle {
-        &self.0.handle
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        POLLING.fetch_sub(1, Ordering::SeqCst);
+        &self.owned.handle
     }
 }
 
@@ -101,7 +128,6 @@ fn owned() -> Result<Arc<Owned>> {
         {
             return Ok(owned.clone());
         }
-        watch_forks();
         let made =
             build().map_err(|error| Error::internal("no runtime can be started").with_source(error))?;
         let (handle, runtime) = (made.handle().clone(), Mutex::new(Some(ManuallyDrop::new(made))));
@@ -122,15 +148,17 @@ fn build() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(threads.clamp(1, 64)).thread_name("ponos").enable_all().build()
 }
 
-/// Ends the runtime: calls in flight are dropped, later ones fail. For the end of the process.
+/// Ends the runtime, for the end of the process: other threads of the host begin no more calls, those they are in are
+/// waited for, calls in flight are dropped, later ones fail.
 #[allow(clippy::disallowed_methods, reason = "it waits for threads of the host, on no protocol's time")]
 pub fn shutdown(patience: Duration) {
+    ENDING.get_or_init(|| thread::current().id());
     let owned = RUNTIME.load_full().filter(|owned| owned.forks == forks());
-    ENDED.store(true, Ordering::SeqCst);
     let limit = Instant::now() + patience;
-    while POLLING.load(Ordering::SeqCst) > 0 && Instant::now() < limit {
-        std::thread::yield_now();
+    while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < limit {
+        thread::yield_now();
     }
+    ENDED.store(true, Ordering::SeqCst);
     if let Some(runtime) = owned.and_then(|owned| owned.runtime.lock().take()) {
         ManuallyDrop::into_inner(runtime).shutdown_timeout(patience);
     }

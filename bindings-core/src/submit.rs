@@ -1,6 +1,5 @@
 //! Running an operation for a foreign caller: first on its own thread, then, if it has to wait, on the runtime.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -38,13 +37,12 @@ impl Cancel {
 ///
 /// A panic anywhere in it becomes `Internal`; every error says which operation and which object.
 pub fn submit(
-    on: Option<&Object>,
+    on: &Object,
     op: &str,
     args: Vec<Plain>,
     done: impl FnOnce(Result<Plain>) + Send + 'static,
 ) -> Submitted {
-    let begun = catch_unwind(AssertUnwindSafe(|| ops::begin(on, op, args)));
-    let work = match begun.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+    let work = match caught(|| ops::begin(on, op, args)).and_then(|begun| begun) {
         Ok(Begun::Ready(answer)) => return Submitted::Ready(Ok(answer)),
         Ok(Begun::Waits(work)) => work,
         Err(error) => return Submitted::Ready(Err(place(error, on, op))),
@@ -52,7 +50,7 @@ pub fn submit(
     match poll_here(Guarded(work)) {
         Ok(Ok((turn, future))) => {
             let (operation, writes) = ops::known(op);
-            let object = on.map_or("", Object::name).to_owned();
+            let object = on.name().to_owned();
             let cancelled = Error::closed("the call was cancelled").with_maybe_applied(writes);
             let mut completion = Completion(Some((done, cancelled.at(operation, &object))));
             let place = move |error: Error| error.at(operation, &object);
@@ -62,6 +60,21 @@ pub fn submit(
         Ok(Err(result)) => Submitted::Ready(result.map_err(|error| place(error, on, op))),
         Err(error) => Submitted::Ready(Err(place(error, on, op))),
     }
+}
+
+/// Does an operation that never waits, on any thread, with an event loop or without, also in a forked child: its result,
+/// or the arguments of one that is not so.
+///
+/// # Errors
+/// None: the arguments are on that side.
+pub fn local(on: &Object, op: &str, args: Vec<Plain>) -> Result<Result<Plain>, Vec<Plain>> {
+    if !ops::is_local(op) {
+        return Err(args);
+    }
+    Ok(match submit(on, op, args, drop) {
+        Submitted::Ready(result) => result,
+        Submitted::Pending(_) => Err(Error::internal("a read waits").at(ops::known(op).0, on.name())),
+    })
 }
 
 /// Polls once on this thread: the result, or what is to be polled on.
@@ -78,8 +91,8 @@ fn poll_here(mut future: Guarded) -> Result<Result<(Turn, Guarded), Result<Plain
 }
 
 /// Adds where an error happened, unless it knows that already.
-pub fn place(error: Error, on: Option<&Object>, op: &str) -> Error {
-    error.at(ops::known(op).0, on.map_or("", Object::name))
+pub fn place(error: Error, on: &Object, op: &str) -> Error {
+    error.at(ops::known(op).0, on.name())
 }
 
 /// A future whose panics are errors.
@@ -90,19 +103,21 @@ impl Future for Guarded {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let inner = self.0.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| inner.poll(context))) {
-            Ok(poll) => poll,
-            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-        }
+        caught(|| inner.poll(context)).unwrap_or_else(|error| Poll::Ready(Err(error)))
     }
 }
 
-/// The error for a caught panic.
-#[must_use]
-pub fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
-    Error::internal(format!("panic: {text}"))
+/// Runs what a foreign caller may not see panic.
+///
+/// # Errors
+/// `Internal` for a panic.
+#[inline]
+pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
+        Error::internal(format!("panic: {text}"))
+    })
 }
 
 /// Calls `done` exactly once: with the result, or with the error when a cancelled call is dropped.
@@ -131,7 +146,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// What an operation answers.
-    pub(crate) fn ask<const N: usize>(on: Option<&Object>, op: &str, args: [Plain; N]) -> Plain {
+    pub(crate) fn ask<const N: usize>(on: &Object, op: &str, args: [Plain; N]) -> Plain {
         let (sender, receiver) = mpsc::sync_channel(1);
         let result = match submit(on, op, args.into(), move |result| sender.send(result).expect("room")) {
             Submitted::Ready(result) => result,
@@ -142,16 +157,16 @@ pub(crate) mod tests {
 
     /// A map on an engine of its own.
     pub(crate) fn map(name: &str) -> Object {
-        let open = ask(None, "open", [format!("memory://{name}").into()]);
+        let open = ask(&Object::Nothing, "open", [format!("memory://{name}").into()]);
         let Plain::Object(client) = open else { panic!("open") };
-        let Plain::Object(map) = ask(Some(&client), "client.map", ["m".into(), "bytes".into()]) else {
+        let Plain::Object(map) = ask(&client, "client.map", ["m".into(), "bytes".into()]) else {
             panic!("map")
         };
         map
     }
 
     fn refused(on: &Object, op: &str, args: Vec<Plain>) -> Error {
-        match submit(Some(on), op, args, |_| panic!("not called")) {
+        match submit(on, op, args, |_| panic!("not called")) {
             Submitted::Ready(Err(error)) => error,
             other => panic!("{op} is not refused: {other:?}"),
         }
@@ -160,7 +175,7 @@ pub(crate) mod tests {
     #[test]
     fn a_write_on_the_memory_engine_is_ready_at_once() {
         let args = vec!["k".into(), "v".into()];
-        let submitted = submit(Some(&map("ready")), "map.set", args, |_| panic!("not called"));
+        let submitted = submit(&map("ready"), "map.set", args, |_| panic!("not called"));
         assert!(matches!(submitted, Submitted::Ready(Ok(Plain::List(_)))), "{submitted:?}");
     }
 
@@ -169,7 +184,7 @@ pub(crate) mod tests {
         let map = map("pending");
         let (sender, receiver) = mpsc::sync_channel(2);
         let done = move |result| sender.send(result).expect("room");
-        let Submitted::Pending(cancel) = submit(Some(&map), "map.wait_for", vec![Plain::Int(5)], done) else {
+        let Submitted::Pending(cancel) = submit(&map, "map.wait_for", vec![Plain::Int(5)], done) else {
             panic!("ready");
         };
         cancel.cancel();
@@ -177,6 +192,27 @@ pub(crate) mod tests {
         assert_eq!(error.to_string(), "map.wait_for \"m\": the call was cancelled");
         assert!(!error.maybe_applied(), "a read applies nothing");
         assert!(receiver.recv().is_err(), "called twice");
+    }
+
+    #[test]
+    fn options_come_in_their_order_in_a_list_or_by_name() {
+        let map = map("options");
+        let list = Plain::List(vec![Plain::Nil, true.into()]);
+        let record = Plain::Record(vec![("ifPresent".into(), true.into())]);
+        for options in [vec![Plain::Nil, true.into()], vec![list], vec![record]] {
+            let args = ["k".into(), "v".into()].into_iter().chain(options).collect();
+            assert!(refused(&map, "map.set", args).message().contains("wants it present"));
+        }
+        ask(&map, "map.set", ["k".into(), "v".into(), Plain::List(vec![])]);
+    }
+
+    #[test]
+    fn what_never_waits_is_done_anywhere_and_nothing_else() {
+        let map = map("local");
+        assert!(matches!(local(&map, "map.len", vec![]), Ok(Ok(Plain::Count(0)))));
+        assert!(matches!(local(&map, "map.entry", vec![]), Ok(Err(_))), "a key is wanted");
+        assert!(matches!(local(&map, "map.sync", vec![Plain::Nil]), Err(args) if args.len() == 1));
+        assert!(local(&map, "map.sing", vec![]).is_err());
     }
 
     #[test]
@@ -203,5 +239,24 @@ pub(crate) mod tests {
         let both = vec!["k".into(), "v".into(), true.into(), true.into()];
         assert!(text(&refused(&map, "map.set", both)).contains("one condition at most"));
         assert!(text(&refused(&map, "map.sing", vec![])).contains("no operation"));
+        let error = refused(&map, "map.set", vec![Plain::Other("<object>".into()), "v".into()]);
+        assert_eq!(text(&error), "map.set \"m\": the key must be text, not <object>");
+    }
+
+    #[test]
+    fn a_time_to_live_is_refused_in_the_unit_that_it_was_given_in() {
+        let map = map("ttl");
+        let seconds = |s: f64| Plain::Record(vec![("s".into(), s.into())]);
+        let why = |ttl| refused(&map, "map.touch", vec!["k".into(), ttl]).message().to_owned();
+        let bounds = "and must be from 1 ms to 100 years";
+        assert_eq!(why(seconds(-3.0)), format!("the time to live is -3 s {bounds}"));
+        assert_eq!(why((-3.0).into()), format!("the time to live is -3 ms {bounds}"));
+        assert_eq!(why(seconds(1e10)), format!("the time to live is 10000000000 s {bounds}"));
+        assert_eq!(why(seconds(f64::NAN)), format!("the time to live is NaN s {bounds}"));
+        let text = Plain::Record(vec![("s".into(), "x".into())]);
+        assert_eq!(why(text), "ttl must be a number, not \"x\"");
+        for most in [seconds(0.001), seconds(3_153_600_000.0), 3_153_600_000_000.0.into()] {
+            ask(&map, "map.touch", ["k".into(), most]);
+        }
     }
 }

@@ -89,12 +89,12 @@ mod tests {
     use crate::submit::{Submitted, submit};
 
     fn watch(map: &Object) -> Object {
-        let Plain::Object(watcher) = ask(Some(map), "map.watch", ["*".into()]) else { panic!("watch") };
+        let Plain::Object(watcher) = ask(map, "map.watch", ["*".into()]) else { panic!("watch") };
         watcher
     }
 
     fn taken(watcher: &Object) -> Option<usize> {
-        match ask(Some(watcher), "watch.take", []) {
+        match ask(watcher, "watch.take", []) {
             Plain::Events(events) => Some(events.len()),
             _ => None,
         }
@@ -104,14 +104,12 @@ mod tests {
     fn what_nobody_took_is_there_for_the_next() {
         let map = map("watcher-kept");
         let watcher = watch(&map);
-        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
-        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
-        ask(Some(&map), "map.set", ["a".into(), "v".into()]);
+        ask(&watcher, "watch.wait", [Plain::Count(8)]);
+        ask(&watcher, "watch.wait", [Plain::Count(8)]);
+        ask(&map, "map.set", ["a".into(), "v".into()]);
         assert_eq!(taken(&watcher), Some(1), "only synced was fetched");
-        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
-        let Plain::Events(events) = ask(Some(&watcher), "watch.next", [Plain::Count(8)]) else {
-            panic!("next")
-        };
+        ask(&watcher, "watch.wait", [Plain::Count(8)]);
+        let Plain::Events(events) = ask(&watcher, "watch.next", [Plain::Count(8)]) else { panic!("next") };
         assert_eq!(events[0].key().map(|key| &**key), Some("a"));
         assert_eq!(taken(&watcher), Some(0));
     }
@@ -119,14 +117,14 @@ mod tests {
     #[test]
     fn closing_ends_those_who_wait() {
         let watcher = watch(&map("watcher-closed"));
-        ask(Some(&watcher), "watch.next", [Plain::Count(8)]);
+        ask(&watcher, "watch.next", [Plain::Count(8)]);
         let (sender, receiver) = mpsc::sync_channel(1);
         let done = move |result| sender.send(result).expect("room");
-        let waiting = submit(Some(&watcher), "watch.wait", vec![Plain::Count(8)], done);
+        let waiting = submit(&watcher, "watch.wait", vec![Plain::Count(8)], done);
         assert!(matches!(waiting, Submitted::Pending(_)));
-        ask(Some(&watcher), "watch.close", []);
+        ask(&watcher, "watch.close", []);
         assert!(receiver.recv().expect("an answer").is_ok());
         assert_eq!(taken(&watcher), None);
-        ask(Some(&watcher), "watch.wait", [Plain::Count(8)]);
+        ask(&watcher, "watch.wait", [Plain::Count(8)]);
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ponos_bindings_core::{Object, Plain, Submitted, log, submit};
 
 /// The answer of a call, which has to come.
-fn ask(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Plain {
+fn ask(on: &Object, op: &str, args: Vec<Plain>) -> Plain {
     let (sender, receiver) = mpsc::sync_channel(1);
     let result = match submit(on, op, args, move |result| drop(sender.send(result))) {
         Submitted::Ready(result) => result,
@@ -28,11 +28,13 @@ fn story() {
 
 /// Opens what all of them open, writes and closes.
 fn session() {
-    let Plain::Object(client) = ask(None, "open", vec!["memory://forked".into()]) else { panic!("open") };
+    let Plain::Object(client) = ask(&Object::Nothing, "open", vec!["memory://forked".into()]) else {
+        panic!("open")
+    };
     let args = vec!["m".into(), "bytes".into()];
-    let Plain::Object(map) = ask(Some(&client), "client.map", args) else { panic!("map") };
-    ask(Some(&map), "map.set", vec!["k".into(), "v".into()]);
-    ask(Some(&client), "client.close", vec![]);
+    let Plain::Object(map) = ask(&client, "client.map", args) else { panic!("map") };
+    ask(&map, "map.set", vec!["k".into(), "v".into()]);
+    ask(&client, "client.close", vec![]);
 }
 
 /// How a child ends that plays the story; `None` if it does not end in time.

@@ -10,7 +10,7 @@ use ponos_bindings_core::{Object, Plain, Submitted, runtime, submit};
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The answer of a call, which has to come.
-fn ask(on: Option<&Object>, op: &str, args: Vec<Plain>) -> Result<Plain> {
+fn ask(on: &Object, op: &str, args: Vec<Plain>) -> Result<Plain> {
     let (sender, receiver) = mpsc::sync_channel(1);
     match submit(on, op, args, move |result| drop(sender.send(result))) {
         Submitted::Ready(result) => result,
@@ -24,19 +24,19 @@ fn calls_that_meet_the_end_are_done_or_refused() {
         eprintln!("{panic}");
         PANICKED.store(true, Ordering::SeqCst);
     }));
-    let Ok(Plain::Object(client)) = ask(None, "open", vec!["memory://shutdown".into()]) else {
+    let Ok(Plain::Object(client)) = ask(&Object::Nothing, "open", vec!["memory://shutdown".into()]) else {
         panic!("open")
     };
     let args = vec!["m".into(), "bytes".into()];
-    let Ok(Plain::Object(map)) = ask(Some(&client), "client.map", args) else { panic!("map") };
+    let Ok(Plain::Object(map)) = ask(&client, "client.map", args) else { panic!("map") };
     let (started, begun) = mpsc::sync_channel(1);
     let callers: Vec<_> = (0..4)
         .map(|_| {
             let (map, started) = (map.clone(), started.clone());
             std::thread::spawn(move || {
                 for round in 0_u64.. {
-                    let waits = ask(Some(&map), "map.set", vec!["k".into(), "v".into()])
-                        .and_then(|_| ask(Some(&map), "map.wait_for", vec![Plain::Int(round.min(1).into())]));
+                    let waits = ask(&map, "map.set", vec!["k".into(), "v".into()])
+                        .and_then(|_| ask(&map, "map.wait_for", vec![Plain::Int(round.min(1).into())]));
                     if let Err(error) = waits {
                         return error.kind();
                     }

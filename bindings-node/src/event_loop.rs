@@ -5,9 +5,7 @@
 #![allow(unsafe_code, reason = "answers are delivered by a callback of Node's C interface")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,9 +13,8 @@ use napi::bindgen_prelude::{Array, FromNapiValue, Function, JsValue as _, Uint32
 use napi::sys::{napi_env, napi_value};
 use napi::{Env, Result};
 use napi_derive::napi;
-use ponos_bindings_core::queue::{Item, Queue};
-use ponos_bindings_core::submit::Cancel;
-use ponos_bindings_core::{Plain, Submitted, log, submit};
+use ponos_bindings_core::submit::caught;
+use ponos_bindings_core::{Object, Plain, Submitted, calls, log};
 
 use crate::bell::Bell;
 use crate::handle::Handle;
@@ -26,9 +23,8 @@ use crate::value::{Given, Inside, Shown, plain};
 /// The calls of an environment that wait. Only its own thread has it.
 pub struct Calls {
     bell: Arc<Bell>,
-    queue: Arc<Queue>,
-    pending: RefCell<HashMap<u64, (Cancel, bool)>>,
-    last: Cell<u64>,
+    /// With each whether its answer is text.
+    waiting: calls::Calls<bool>,
     listener: Cell<Option<u64>>,
     /// What reads write beside their answer.
     pub(crate) note: RefCell<Uint32Array>,
@@ -43,18 +39,12 @@ impl Calls {
 
     /// Gives `settle` what waits: `[number, answer, …]`, with the number 0 for log records.
     fn deliver(self: &Rc<Self>, env: Env, settle: napi_value) -> Result<()> {
-        let items = self.queue.drain();
         let mut batch = env.create_array(0)?;
-        for item in items {
-            let (call, result) = match item {
-                Item::Done { call, result } => (call, result),
-                Item::Log(record) => (0, Ok(record.into())),
-            };
-            let text = self.pending.borrow_mut().remove(&call).is_some_and(|(_, text)| text);
+        for (call, text, result) in self.waiting.drain() {
             batch.insert(call as f64)?;
-            batch.insert(self.show(env, result, text)?)?;
+            batch.insert(self.show(env, result, text.unwrap_or_default())?)?;
         }
-        if self.pending.borrow().is_empty() {
+        if self.waiting.waiting() == 0 {
             self.bell.hold(env.raw(), false);
         }
         // SAFETY: this runs on the thread of `env`, which has passed its function.
@@ -71,8 +61,7 @@ impl Calls {
     fn close(&self) {
         self.bell.silence();
         self.listen(None);
-        self.queue.close();
-        self.pending.take().values().for_each(|(cancel, _)| cancel.cancel());
+        self.waiting.close();
     }
 }
 
@@ -81,12 +70,12 @@ unsafe extern "C" fn deliver(env: napi_env, settle: napi_value, context: *mut c_
     if env.is_null() {
         return;
     }
-    let delivered = catch_unwind(AssertUnwindSafe(|| {
+    let delivered = caught(|| {
         // SAFETY: `context` is the `Rc` that `EventLoop::new` gave away for good.
         let calls = unsafe { Rc::from_raw(context.cast::<Calls>()) };
         let kept = std::mem::ManuallyDrop::new(calls);
         kept.deliver(Env::from_raw(env), settle)
-    }));
+    });
     // An exception of JavaScript is left for Node to report. Anything else means that the environment ends.
     drop(delivered);
 }
@@ -105,9 +94,8 @@ impl EventLoop {
         let note = RefCell::new(note);
         let bell = Arc::<Bell>::default();
         let rung = bell.clone();
-        let queue = Arc::new(Queue::new(move || rung.ring()));
-        let (pending, last, listener) = (RefCell::default(), Cell::new(0), Cell::new(None));
-        let calls = Rc::new(Calls { bell, queue, pending, last, listener, note });
+        let (waiting, listener) = (calls::Calls::new(move || rung.ring()), Cell::new(None));
+        let calls = Rc::new(Calls { bell, waiting, listener, note });
         // The handle may call until the environment is gone, so the calls are never freed: one a thread.
         let context = Rc::into_raw(calls.clone()).cast_mut().cast();
         calls.bell.install(env.raw(), settle.raw(), context, deliver)?;
@@ -120,19 +108,14 @@ impl EventLoop {
     #[napi(catch_unwind)]
     pub fn call(&self, env: Env, on: Option<&Handle>, op: String, args: Vec<Given>) -> Result<Shown> {
         let calls = &self.calls;
-        let number = calls.last.get() + 1;
-        calls.last.set(number);
         let text = on.is_some_and(|on| on.text);
-        let queue = calls.queue.clone();
-        match submit(on.map(|on| &on.object), &op, plain(args), move |result| queue.done(number, result)) {
-            Submitted::Ready(result) => calls.show(env, result, text),
-            Submitted::Pending(cancel) => {
-                let mut pending = calls.pending.borrow_mut();
-                pending.insert(number, (cancel, text));
-                if pending.len() == 1 {
+        match calls.waiting.begin(on.map_or(&Object::Nothing, |on| &on.object), &op, plain(args)) {
+            (_, Submitted::Ready(result)) => calls.show(env, result, text),
+            (call, Submitted::Pending(cancel)) => {
+                if calls.waiting.wait(call, cancel, text) == 1 {
                     calls.bell.hold(env.raw(), true);
                 }
-                calls.show(env, Ok(Plain::Float(number as f64)), false)
+                calls.show(env, Ok(Plain::Float(call as f64)), false)
             }
         }
     }
@@ -140,17 +123,14 @@ impl EventLoop {
     /// Cancels a call that waits; its answer still comes, at once.
     #[napi(catch_unwind)]
     pub fn cancel(&self, number: f64) {
-        if let Some((cancel, _)) = self.calls.pending.borrow().get(&(number as u64)) {
-            cancel.cancel();
-        }
+        self.calls.waiting.cancel(number as u64);
     }
 
     /// Has log records up to this level sent to the loop in place of those before, or none; says whether there is such
     /// a level.
     #[napi(catch_unwind)]
     pub fn listen(&self, level: Option<String>) -> bool {
-        let queue = self.calls.queue.clone();
-        let listens = level.map(|level| log::listen(&level, move |record| queue.log(record)));
+        let listens = level.map(|level| log::listen(&level, self.calls.waiting.logs()));
         let Some(listener) = listens.map_or(Some(None), |listener| listener.map(Some)) else { return false };
         self.calls.listen(listener);
         true

@@ -48,11 +48,7 @@ impl Handle {
     /// Whether a map or snapshot has a key.
     #[napi(catch_unwind)]
     pub fn has(&self, Key(key): Key) -> bool {
-        match &self.object {
-            Object::Map(map) => map.contains(&key),
-            Object::Snapshot(snapshot) => snapshot.contains(&key),
-            _ => false,
-        }
+        self.object.look(&key, |_| ()).is_some()
     }
 
     /// The memory of a map's stamps, or nothing where Node cannot show foreign memory.

@@ -42,8 +42,7 @@ impl FromNapiValue for Given {
                     Plain::Bytes(Bytes::copy_from_slice(&bytes))
                 }
                 sys::ValueType::napi_object => record(&Fields::from_napi_value(env, value)?)?,
-                // A function or symbol: refused wherever it comes.
-                _ => Plain::Record(Vec::new()),
+                _ => Plain::Other("a function or symbol".into()),
             }))
         }
     }
@@ -109,7 +108,7 @@ impl Inside {
     /// A plain value for JavaScript; `text` says whether the map's codec reads text.
     pub(crate) fn show(self, plain: Plain, text: bool, calls: &Rc<Calls>) -> Result<Shown> {
         match plain {
-            Plain::Nil => self.give(()),
+            Plain::Nil | Plain::Other(_) => self.give(()),
             Plain::Bool(flag) => self.give(flag),
             Plain::Int(number) => match i64::try_from(number) {
                 Ok(number) => self.give(BigInt::from(number)),

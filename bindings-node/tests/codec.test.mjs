@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { bytes, json, open, PonosError, str } from "@ponos/ponos";
 
 const client = await open("memory://codec");
@@ -124,4 +125,5 @@ test("a value that the codec cannot read is an error where it is read, not where
   const written = await map.set("k", 1);
   assert.equal(map.get("k"), 1);
   assert.throws(() => written.previous, PonosError);
+  assert.match(inspect(written), /changed: true,\s+previous: PonosError/);
 });

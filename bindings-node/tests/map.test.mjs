@@ -36,6 +36,15 @@ test("objects print what they are, without their inner parts and without the url
   }
 });
 
+test("what a write did prints with the value before", async () => {
+  const map = await client.map("printed", { codec: json() });
+  await map.set("k", { a: 1 });
+  const written = await map.set("k", 2);
+  assert.equal(inspect(written), "{ revision: 2n, changed: true, previous: { a: 1 } }");
+  assert.deepEqual({ ...written }, written);
+  assert.deepEqual(Reflect.ownKeys({ ...written }), ["revision", "changed", "previous"]);
+});
+
 test("bytes come as a Uint8Array of their own, whatever their size", async () => {
   const map = await client.map("bytes");
   for (const size of [0, 1, 512, 513, 4_096, 4_097, 1 << 20]) {

@@ -8,7 +8,8 @@
  * - `conflict`: a condition or bound of the write did not hold; nothing changed. Read again and decide anew.
  * - `closed`: the map or client is closed. Open a new one.
  * - `timeout`: the deadline passed. If `maybeApplied`, read before repeating a write that is not idempotent.
- * - `unavailable`: the engine cannot be reached now. Local reads go on; try again later.
+ * - `unavailable`: the engine cannot be reached now, or was lost during the call. Local reads go on; try again later.
+ *   If `maybeApplied`, read before repeating a write that is not idempotent.
  * - `quorum`: too few peers answered.
  * - `limited`: a limit was reached. Wait, or ask for less.
  * - `fenced`: another owner has taken over; stop the work this call was for.

@@ -1,5 +1,6 @@
 // Writing to a map: each method is one atomic operation at the engine.
 
+import { inspect } from "node:util";
 import { VALUES } from "./codec.js";
 import { type Content, NATIVE } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
@@ -213,7 +214,7 @@ export abstract class Writes<T> extends Reads<T> {
   #written([revision, changed, previous]: Done): Written<T> {
     if (previous === undefined) return { revision, changed, previous };
     const values = this[VALUES];
-    return {
+    const written = {
       revision,
       changed,
       // Read lazily: a value that the codec cannot read must not make a write that is done look failed.
@@ -221,6 +222,15 @@ export abstract class Writes<T> extends Reads<T> {
         return values.decode(previous);
       },
     };
+    const shown = () => {
+      try {
+        return { ...written };
+      } catch (error) {
+        return { revision, changed, previous: error };
+      }
+    };
+    // Not to be enumerated, or it would be one of the record's fields.
+    return Object.defineProperty(written, inspect.custom, { value: shown });
   }
 }
 

@@ -131,7 +131,7 @@ fn own(object: Bound<'_, PyAny>, shape: Shape) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// An encoded value, decoded when somebody asks, once.
-#[pyclass(frozen, generic, module = "ponos")]
+#[pyclass(frozen, module = "ponos")]
 pub(crate) struct Value {
     bytes: Bytes,
     shape: Shape,

@@ -1,10 +1,8 @@
 //! Errors of the core as the exceptions of `ponos.error`, one class for each kind.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ponos::{Error, Result};
-use ponos_bindings_core::submit::panicked;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyListMethods};
@@ -31,13 +29,4 @@ fn exception(py: Python<'_>, error: &Error) -> PyErr {
         into_python(|| make.call1(fields.cast_into::<PyList>()?.to_tuple()))
     });
     made.map_or_else(|other| other, PyErr::from_value)
-}
-
-/// Runs what calls the core, and makes a panic in it an `InternalError`: the one that pyo3 raises would pass
-/// every `except Exception`.
-pub(crate) fn guard<T>(py: Python<'_>, run: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result,
-        Err(panic) => Err(exception(py, &panicked(&*panic))),
-    }
 }

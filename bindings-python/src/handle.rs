@@ -4,47 +4,21 @@ use std::sync::Arc;
 
 use ponos::Entry;
 use ponos_bindings_core::runtime::Held;
-use ponos_bindings_core::submit::place;
-use ponos_bindings_core::{Object, Plain, Submitted, submit};
+use ponos_bindings_core::submit::{caught, local, place};
+use ponos_bindings_core::{Object, mistyped};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use crate::codec::Codec;
-use crate::error::{OrRaise, guard};
+use crate::error::OrRaise;
 use crate::{plain, queue};
 
-/// A client, map, snapshot or watcher.
+/// A client, map, snapshot or watcher; or nothing, for what is done on no object.
 #[pyclass(frozen, subclass, generic, module = "ponos")]
 pub(crate) struct Handle {
     object: Held<Object>,
     codec: Arc<Codec>,
-}
-
-/// Opens the engine that `url` names.
-#[pyfunction]
-pub(crate) fn open<'py>(py: Python<'py>, url: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    queue::submit(py, None, "open", vec![plain::given(url)?], &Arc::default())
-}
-
-/// Begins to keep log records, for whoever asks for the next of them.
-#[pyfunction]
-pub(crate) fn listen<'py>(py: Python<'py>, level: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    look(py, None, "log", vec![plain::given(level)?], &Arc::default())
-}
-
-/// Does what never waits, also outside of an event loop.
-fn look<'py>(
-    py: Python<'py>,
-    on: Option<&Object>,
-    op: &str,
-    args: Vec<Plain>,
-    codec: &Arc<Codec>,
-) -> PyResult<Bound<'py, PyAny>> {
-    match submit(on, op, args, drop) {
-        Submitted::Ready(answer) => plain::shown(py, answer.or_raise(py)?, codec),
-        Submitted::Pending(_) => Ok(py.NotImplemented().into_bound(py)),
-    }
 }
 
 impl Handle {
@@ -52,56 +26,52 @@ impl Handle {
         Self { object: Held::new(object), codec }
     }
 
-    fn keys(&self) -> usize {
-        match self.object.read() {
-            Object::Map(map) => map.len(),
-            Object::Snapshot(snapshot) => snapshot.len(),
-            _ => 0,
-        }
-    }
-
-    fn find<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn find<'py>(&self, py: Python<'py>, key: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let object = self.object.read();
+        let key = key.cast::<PyString>().or_else(|_| no_key(key, object))?.to_str()?;
         let seen = |entry: &Entry| self.codec.seen(py, key, entry).ok_or_else(|| entry.clone());
-        guard(py, || match self.object.read().look(key, seen) {
+        // A panic as the exception that pyo3 makes of it would pass every `except Exception`.
+        let find = || match object.look(key, seen) {
             None => Ok(None),
             Some(Ok(seen)) => seen.map(Some),
-            Some(Err(entry)) => self.codec.learn(py, key, &entry, self.keys()).map(Some),
-        })
+            Some(Err(entry)) => self.codec.learn(py, key, &entry, object.keys()).map(Some),
+        };
+        caught(find).unwrap_or_else(|error| Err(error).or_raise(py))
     }
+}
+
+/// Refuses a key as the core does, whom no such key reaches: these reads go past it.
+#[cold]
+fn no_key<T>(key: &Bound<'_, PyAny>, object: &Object) -> PyResult<T> {
+    Err(place(mistyped("the key", "text", &plain::given(key)?), object, "map.get")).or_raise(key.py())
 }
 
 #[pymethods]
 impl Handle {
-    /// The same as another; with a codec if one is given, as of a map that was just opened.
+    /// The same as another, or on no object; with a codec if one is given, as of a map that was just opened.
     #[new]
-    #[pyo3(signature = (of, codec=None, *_rest))]
+    #[pyo3(signature = (of=None, codec=None, *_rest))]
     fn again(
-        py: Python<'_>,
-        of: &Self,
+        of: Option<&Self>,
         codec: Option<&Bound<'_, PyAny>>,
         _rest: &Bound<'_, PyTuple>,
     ) -> PyResult<Self> {
-        let codec = codec.map_or_else(|| Ok(of.codec.clone()), |codec| Codec::new(codec).map(Arc::new));
-        guard(py, || Ok(Self::new(of.object.read().clone(), codec?)))
+        let known = || Ok(of.map(|of| of.codec.clone()).unwrap_or_default());
+        let codec = codec.map_or_else(known, |codec| Codec::new(codec).map(Arc::new))?;
+        Ok(Self::new(of.map(|of| of.object.read().clone()).unwrap_or_default(), codec))
     }
 
     /// Does an operation: gives its answer, or a [`Pending`](queue::Pending) if it has to wait.
     #[pyo3(name = "_ask", signature = (op, *args))]
     fn ask<'py>(&self, py: Python<'py>, op: &str, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        let object =
-            self.object.get().map_err(|error| place(error, Some(self.object.read()), op)).or_raise(py)?;
-        queue::submit(py, Some(object), op, plain::list(args.iter())?, &self.codec)
-    }
-
-    /// Does a read of what is here, also in a forked child.
-    #[pyo3(name = "_look", signature = (op, *args))]
-    fn look<'py>(
-        &self,
-        py: Python<'py>,
-        op: &str,
-        args: &Bound<'py, PyTuple>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        look(py, Some(self.object.read()), op, plain::list(args.iter())?, &self.codec)
+        let object = self.object.read();
+        match local(object, op, plain::list(args.iter())?) {
+            Ok(answer) => plain::shown(py, answer.or_raise(py)?, &self.codec),
+            Err(args) => {
+                self.object.get().map_err(|error| place(error, object, op)).or_raise(py)?;
+                queue::submit(py, object, op, args, &self.codec)
+            }
+        }
     }
 
     /// The value of `key` in the local copy, or `default`; of a list a list of its items, of a set a frozen set.
@@ -121,19 +91,19 @@ impl Handle {
     fn get<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(self.find(py, key)?.or(default))
     }
 
     /// As `get`; a `KeyError` if the key is absent.
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.find(py, key)?.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
+    fn __getitem__<'py>(&self, py: Python<'py>, key: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.find(py, &key)?.ok_or_else(|| PyKeyError::new_err(key.unbind()))
     }
 
     fn __len__(&self) -> usize {
-        self.keys()
+        self.object.read().keys()
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -14,13 +14,5 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _ponos {
     #[pymodule_export]
-    use super::codec::Value;
-    #[pymodule_export]
-    use super::event::Event;
-    #[pymodule_export]
-    use super::exit::{end, forked, shutdown};
-    #[pymodule_export]
-    use super::handle::{Handle, listen, open};
-    #[pymodule_export]
-    use super::queue::{Pending, Queue};
+    use super::{codec::Value, event::Event, exit::shutdown, handle::Handle, queue::Pending, queue::Queue};
 }

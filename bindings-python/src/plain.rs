@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ponos::{Bytes, Entry, Key};
 use ponos_bindings_core::Plain;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -43,7 +42,7 @@ pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
         let field = |(name, value): (Bound<'_, PyAny>, _)| Ok((name.extract()?, given(&value)?));
         Plain::Record(fields.iter().map(field).collect::<PyResult<_>>()?)
     } else {
-        return Err(PyTypeError::new_err(format!("{} is nothing to give here", value.get_type().name()?)));
+        Plain::Other(value.repr()?.to_string())
     })
 }
 
@@ -51,7 +50,7 @@ pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
 #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit for 285,000 years")]
 pub(crate) fn shown<'py>(py: Python<'py>, plain: Plain, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match plain {
-        Plain::Nil | Plain::Record(_) => py.None().into_bound(py),
+        Plain::Nil | Plain::Record(_) | Plain::Other(_) => py.None().into_bound(py),
         Plain::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
         Plain::Int(number) => match u64::try_from(number) {
             Ok(number) => number.into_pyobject(py)?.into_any(),

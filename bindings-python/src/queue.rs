@@ -2,19 +2,15 @@
 //! wait, on the core's threads, whose answers come back through the queue.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use ponos::Result;
-use ponos_bindings_core::queue::{Item, Queue as Items};
-use ponos_bindings_core::runtime::Held;
-use ponos_bindings_core::submit::Cancel;
+use ponos_bindings_core::calls::Calls;
+use ponos_bindings_core::runtime::{Held, Inside};
 use ponos_bindings_core::{Object, Plain, Submitted};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -23,7 +19,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::codec::Codec;
 use crate::error::OrRaise;
-use crate::exit::{into_python, is_over};
+use crate::exit::into_python;
 use crate::plain;
 
 /// Where finished calls wait for an event loop.
@@ -34,17 +30,14 @@ pub(crate) struct Queue {
 }
 
 struct Open {
-    items: Arc<Items>,
+    calls: Calls<Waiting>,
     bell: UnixStream,
-    waiting: Mutex<HashMap<u64, Waiting>>,
-    calls: AtomicU64,
 }
 
 /// Who waits for a call.
 struct Waiting {
     future: Py<PyAny>,
     codec: Arc<Codec>,
-    cancel: Cancel,
 }
 
 impl Queue {
@@ -63,9 +56,9 @@ impl Queue {
         bell.set_nonblocking(true)?;
         rope.set_nonblocking(true)?;
         // That it is full means that it was rung already.
-        let items = Arc::new(Items::new(move || drop((&rope).write_all(&[1]))));
-        let open = Open { items, bell, waiting: Mutex::default(), calls: AtomicU64::new(0) };
-        Ok(Self { owner: PyWeakrefReference::new(owner)?.unbind(), open: Held::new(open) })
+        let calls = Calls::new(move || drop((&rope).write_all(&[1])));
+        let owner = PyWeakrefReference::new(owner)?.unbind();
+        Ok(Self { owner, open: Held::new(Open { calls, bell }) })
     }
 
     /// What the loop has to watch: readable when something waits.
@@ -75,40 +68,31 @@ impl Queue {
 
     /// Settles what has finished; whoever watches `fileno` calls it.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        if is_over() {
-            return Ok(());
-        }
+        let Ok(_inside) = Inside::begin() else { return Ok(()) };
         let open = self.open.get().or_raise(py)?;
         // First the bell, then the items: one that comes in between rings again.
         drop((&open.bell).read(&mut [0; 64]));
-        into_python(|| {
-            for item in open.items.drain() {
-                let Item::Done { call, result } = item else { continue };
-                let waiting = open.waiting.lock().remove(&call);
-                let settled = waiting.map_or(Ok(()), |waiting| waiting.settle(py, result));
-                settled.unwrap_or_else(|error| error.write_unraisable(py, None));
-            }
-            Ok(())
-        })
+        for (_, waiting, result) in open.calls.drain() {
+            let settled = waiting.map_or(Ok(()), |waiting| waiting.settle(py, result));
+            settled.unwrap_or_else(|error| error.write_unraisable(py, None));
+        }
+        Ok(())
     }
 
     /// Cancels what is in flight and takes nothing more: the loop is gone.
     fn close(&self) {
         let Ok(open) = self.open.get() else { return };
-        open.items.close();
         drop(open.bell.shutdown(Shutdown::Both));
-        let waiting = std::mem::take(&mut *open.waiting.lock());
-        waiting.values().for_each(|waiting| waiting.cancel.cancel());
+        open.calls.close();
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let waiting = self.open.get().ok().and_then(|open| open.waiting.try_lock());
-        waiting.map_or(Ok(()), |waiting| waiting.values().try_for_each(|waiting| visit.call(&waiting.future)))
+        self.open.get().map_or(Ok(()), |open| open.calls.visit(|waiting| visit.call(&waiting.future)))
     }
 
     /// How many calls are in flight.
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(self.open.get().or_raise(py)?.waiting.lock().len())
+        Ok(self.open.get().or_raise(py)?.calls.waiting())
     }
 }
 
@@ -127,7 +111,7 @@ impl Waiting {
 }
 
 /// A call in flight: `future` gets its result.
-#[pyclass(frozen, generic, module = "ponos")]
+#[pyclass(frozen, module = "ponos")]
 pub(crate) struct Pending {
     #[pyo3(get)]
     future: Py<PyAny>,
@@ -145,10 +129,8 @@ impl Pending {
 
     /// Ends the call; a write may still be applied.
     fn cancel(&self) {
-        let Ok(open) = self.queue.get().open.get() else { return };
-        let waiting = open.waiting.lock().remove(&self.call);
-        if let Some(waiting) = waiting {
-            waiting.cancel.cancel();
+        if let Ok(open) = self.queue.get().open.get() {
+            open.calls.forget(self.call);
         }
     }
 }
@@ -156,7 +138,7 @@ impl Pending {
 /// Does an operation: gives its answer, or a [`Pending`] if it has to wait.
 pub(crate) fn submit<'py>(
     py: Python<'py>,
-    on: Option<&Object>,
+    on: &Object,
     op: &str,
     args: Vec<Plain>,
     codec: &Arc<Codec>,
@@ -165,16 +147,13 @@ pub(crate) fn submit<'py>(
     into_python(|| {
         let (queue, running) = current(py)?;
         let open = queue.get().open.get().or_raise(py)?;
-        let number = open.calls.fetch_add(1, Ordering::Relaxed);
-        let items = open.items.clone();
-        match ponos_bindings_core::submit(on, op, args, move |result| items.done(number, result)) {
-            Submitted::Ready(result) => plain::shown(py, result.or_raise(py)?, codec),
-            Submitted::Pending(cancel) => {
+        match open.calls.begin(on, op, args) {
+            (_, Submitted::Ready(result)) => plain::shown(py, result.or_raise(py)?, codec),
+            (call, Submitted::Pending(cancel)) => {
                 let future = running.call_method0("create_future")?.unbind();
-                let waiting = Waiting { future: future.clone_ref(py), codec: codec.clone(), cancel };
-                // The loop that settles it runs on this thread, so not before this.
-                open.waiting.lock().insert(number, waiting);
-                Ok(Bound::new(py, Pending { future, queue, call: number })?.into_any())
+                let waiting = Waiting { future: future.clone_ref(py), codec: codec.clone() };
+                open.calls.wait(call, cancel, waiting);
+                Ok(Bound::new(py, Pending { future, queue, call })?.into_any())
             }
         }
     })

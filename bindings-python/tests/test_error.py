@@ -81,3 +81,42 @@ def test_a_deadline_that_passes_is_a_timeout(run, url):
             assert (caught.value.operation, caught.value.object) == ("map.wait_for", "m")
 
     run(story())
+
+
+def test_a_wrong_argument_is_named_with_what_is_wanted(run, url):
+    async def story():
+        async with ponos.open(url) as client:
+            raw, text = await client.map("raw"), await client.map("text", codec=ponos.text)
+            no_text = r'"raw": the key must be text, not '
+            for read in (raw.get, raw.__getitem__, raw.entry):
+                with pytest.raises(TypeError, match=rf"^map\.(get|entry) {no_text}1$"):
+                    read(1)
+            with pytest.raises(TypeError, match=no_text + r"\{7\}$"):
+                raw.get({7})
+            with pytest.raises(TypeError, match=no_text + r"<object object at .*"):
+                await raw.set(object(), b"")
+            with pytest.raises(TypeError, match=r"are bytes, not str: 'a value'$"):
+                await raw.set("k", "a value")
+            with pytest.raises(TypeError, match=r"are str, not list: \[0, 1, 2, 3, 4, 5, \.\.\.\]$"):
+                await text.list_append("k", [list(range(1000))])
+
+    run(story())
+
+
+def test_a_time_to_live_is_refused_in_seconds(run, url):
+    async def story():
+        async with ponos.open(url) as client:
+            m = await client.map("m")
+            for call in (m.set("k", b"", ttl=-3), m.touch("k", -3), m.txn().touch("k", -3).commit()):
+                with pytest.raises(
+                    ponos.InvalidError, match="the time to live is -3 s and must be from 1 ms"
+                ):
+                    await call
+            for ttl, shown in [(0, "0 s"), (1e-4, "0.0001 s"), (1e10, "10000000000 s")]:
+                with pytest.raises(ponos.InvalidError, match=f"is {shown} and"):
+                    await m.set("k", b"", ttl=ttl)
+            with pytest.raises(TypeError, match='ttl must be a number, not "soon"'):
+                await m.set("k", b"", ttl="soon")
+            await m.set("k", b"", ttl=0.001)
+
+    run(story())

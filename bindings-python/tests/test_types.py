@@ -41,6 +41,7 @@ async def main() -> None:
         await numbers.set("k", "text")  # wrong
         numbers.watch(start="yesterday")  # wrong
         await client.map("m", codec=int)  # wrong
+        bytes_only: ponos.Map[int] = await client.map("m")  # wrong
 """
 
 WANTED = [

@@ -17,7 +17,8 @@ pub enum ErrorKind {
     Closed,
     /// The deadline passed. If [`Error::maybe_applied`], read before repeating a write that is not idempotent.
     Timeout,
-    /// The engine cannot be reached now. Local reads go on; try again later.
+    /// The engine cannot be reached now, or was lost during the call. Local reads go on; try again later. If
+    /// [`Error::maybe_applied`], read before repeating a write that is not idempotent.
     Unavailable,
     /// Too few peers answered.
     Quorum,

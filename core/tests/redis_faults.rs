@@ -193,6 +193,30 @@ async fn a_server_that_comes_back_empty_is_noticed() -> Result<()> {
     Ok(())
 }
 
+/// The server dies with a write under way and comes back empty: nobody can say whether the write was applied, and that
+/// is what the error says. No deadline has passed.
+#[tokio::test]
+async fn a_write_that_the_engine_has_forgotten_is_told_as_such() -> Result<()> {
+    let mut server = RedisServer::start();
+    let (_client, map) = map(&format!("{}?timeout=60s", server.url())).await?;
+    map.set("k", "1").await?;
+    server.pause();
+    let mut write = std::pin::pin!(map.set("k", "2"));
+    tokio::select! {
+        biased;
+        written = &mut write => panic!("a server that stands still has answered: {written:?}"),
+        () = std::future::ready(()) => {}
+    }
+    server.kill();
+    server.restart();
+    let error = soon("an answer", write).await.unwrap_err();
+    assert_eq!((error.kind(), error.maybe_applied()), (ErrorKind::Unavailable, true), "{error}");
+    assert!(error.message().contains("the engine has lost data"), "{error}");
+    live(&map).await;
+    assert_eq!(map.set("k", "3").await?.revision, 1, "it was not applied to what came after");
+    Ok(())
+}
+
 /// FLUSHALL under load: no write is lost after it, replicas agree with the server, watchers are told.
 #[tokio::test]
 async fn a_flush_under_load_is_a_new_generation() -> Result<()> {

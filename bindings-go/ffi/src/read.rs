@@ -1,12 +1,12 @@
 //! The reads that are worth a function of their own: no queue, no lock.
 #![allow(unsafe_code, reason = "they read and write memory that Go lends")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use ponos::Entry;
-use ponos_bindings_core::lent::{Lent, bytes};
+use ponos_bindings_core::lent::{Lent, bytes, copy};
 use ponos_bindings_core::packed;
+use ponos_bindings_core::submit::caught;
 
 /// Copies the value of a key of a map or snapshot to `out` if it fits in `room` bytes; or, if `whole`, its entry, packed
 /// as the entries of a snapshot are.
@@ -27,21 +27,19 @@ pub unsafe extern "C" fn ponos_get(
     let run = || {
         // SAFETY: the caller lends this for this call.
         let key = std::str::from_utf8(unsafe { bytes(key, key_len) }).ok()?;
-        let copy = |bytes: &[u8]| {
-            if bytes.len() <= room {
-                // SAFETY: it fits in what the caller lends, and memory that Go lends does not overlap with ours.
-                unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), out, bytes.len()) };
-            }
+        let give = |bytes: &[u8]| {
+            // SAFETY: the caller lends this for this call, and memory that Go lends does not overlap with ours.
+            let _ = unsafe { copy(bytes, out, room) };
             i64::try_from(bytes.len()).unwrap_or(i64::MAX)
         };
         let look = |entry: &Entry| match whole {
-            true => copy(&packed::entries([(key, entry)])),
-            false => copy(&entry.value),
+            true => give(&packed::entries([(key, entry)])),
+            false => give(&entry.value),
         };
         // SAFETY: the caller passes a live handle or 0.
-        unsafe { Lent::object(on) }?.look(key, look)
+        unsafe { Lent::object(on) }.look(key, look)
     };
-    catch_unwind(AssertUnwindSafe(run)).ok().flatten().unwrap_or(-1)
+    caught(run).ok().flatten().unwrap_or(-1)
 }
 
 /// The number that rises when a key's group changes: to be read atomically, and valid as long as the handle.
@@ -55,7 +53,7 @@ pub unsafe extern "C" fn ponos_stamp(on: usize, key: *const u8, key_len: usize) 
         // SAFETY: the caller lends this for this call.
         let key = std::str::from_utf8(unsafe { bytes(key, key_len) }).ok()?;
         // SAFETY: the caller passes a live handle or 0.
-        unsafe { Lent::object(on) }?.stamp(key).map(|stamp| ptr::from_ref(stamp).cast())
+        unsafe { Lent::object(on) }.stamp(key).map(|stamp| ptr::from_ref(stamp).cast())
     };
-    catch_unwind(AssertUnwindSafe(run)).ok().flatten().unwrap_or(ptr::null())
+    caught(run).ok().flatten().unwrap_or(ptr::null())
 }

@@ -1,17 +1,18 @@
 //! The one way in for everything but the hottest reads.
 #![allow(unsafe_code, reason = "it reads and writes memory that Go lends")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use ponos_bindings_core::deliver::{begin, pack};
-use ponos_bindings_core::lent::{Lent, bytes};
-use ponos_bindings_core::submit::panicked;
+use ponos_bindings_core::lent::{Lent, bytes, copy};
+use ponos_bindings_core::submit::caught;
 
-/// What [`ponos_submit`] says beside the answer itself.
+/// What [`ponos_submit`] has led to.
 #[repr(C)]
 #[derive(Debug)]
 pub struct PonosReply {
+    /// Whether the call has to wait.
+    pub waits: bool,
     /// Not 0: what is to be freed once the call is done; of a call that waits, what cancels it, else an answer.
     pub held: usize,
     /// An answer that did not fit, until it is freed.
@@ -22,13 +23,13 @@ pub struct PonosReply {
 
 /// Does the operation of this name on an object, or on none, polling it once on this thread.
 ///
-/// Returns whether it has to wait. If not, the answer is in `out`, or where the reply says, and nothing
-/// more is heard of it. If so, the answer is delivered exactly once, under the number `call`, from another thread
+/// If it need not wait, the answer is in `out`, or where the reply says, and nothing
+/// more is heard of it. If it has to, the answer is delivered exactly once, under the number `call`, from another thread
 /// and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 ///
 /// # Safety
-/// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable ones,
-/// `reply` can be written to; none of them is kept.
+/// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable
+/// ones; none of them is kept.
 #[allow(
     clippy::too_many_arguments,
     reason = "one crossing: Go may not pass a struct with pointers of its own"
@@ -44,14 +45,11 @@ pub unsafe extern "C" fn ponos_submit(
     cancellable: bool,
     out: *mut u8,
     room: usize,
-    reply: *mut PonosReply,
-) -> bool {
-    let run = || {
-        // SAFETY: the caller lends these for this call, and passes a live handle or 0.
-        let (op, args, on) = unsafe { (bytes(op, op_len), bytes(args, args_len), Lent::object(on)) };
-        begin(on, std::str::from_utf8(op).unwrap_or_default(), args, call)
-    };
-    let begun = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Ok(Err(panicked(&*panic))));
+) -> PonosReply {
+    // SAFETY: the caller lends these for this call, and passes a live handle or 0.
+    let (op, args, on) = unsafe { (bytes(op, op_len), bytes(args, args_len), Lent::object(on)) };
+    let op = std::str::from_utf8(op).unwrap_or_default();
+    let begun = caught(|| begin(on, op, args, call)).unwrap_or_else(|error| Ok(Err(error)));
     let waits = begun.is_err();
     let (mut data, mut len) = (ptr::null(), 0);
     let held = match begun {
@@ -59,16 +57,12 @@ pub unsafe extern "C" fn ponos_submit(
         Ok(result) => {
             let answer = pack(result);
             (data, len) = (answer.as_ptr(), answer.len());
-            if len <= room {
-                // SAFETY: the caller lends `room` bytes, and memory that Go lends does not overlap with ours.
-                unsafe { ptr::copy_nonoverlapping(data, out, len) };
-            }
-            (len > room).then_some(Lent::Answer(answer))
+            // SAFETY: the caller lends `room` bytes, and memory that Go lends does not overlap with ours.
+            let fits = unsafe { copy(&answer, out, room) };
+            (!fits).then_some(Lent::Answer(answer))
         }
     };
-    // SAFETY: the caller lends this for the call.
-    unsafe { reply.write(PonosReply { held: held.map_or(0, Lent::lend), data, len }) };
-    waits
+    PonosReply { waits, held: held.map_or(0, Lent::lend), data, len }
 }
 
 /// Ends a call that waits: it is still delivered, as `Closed` if this came in time. A write that was sent may
@@ -80,6 +74,6 @@ pub unsafe extern "C" fn ponos_submit(
 pub unsafe extern "C" fn ponos_cancel(cancel: usize) {
     // SAFETY: as the caller promises.
     if let Some(Lent::Cancel(cancel)) = unsafe { Lent::borrow(cancel) } {
-        drop(catch_unwind(AssertUnwindSafe(|| cancel.cancel())));
+        drop(caught(|| cancel.cancel()));
     }
 }

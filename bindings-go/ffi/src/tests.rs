@@ -7,7 +7,7 @@ use std::time::Duration;
 use ponos_bindings_core::lent::bytes;
 use ponos_bindings_core::{Plain, packed};
 
-use crate::deliver::{PonosItem, ponos_free, ponos_live, ponos_start};
+use crate::deliver::{ponos_free, ponos_live, ponos_start};
 use crate::read::{ponos_get, ponos_stamp};
 use crate::submit::{PonosReply, ponos_cancel, ponos_submit};
 
@@ -21,24 +21,30 @@ static DELIVERED: LazyLock<Delivered> = LazyLock::new(|| {
 /// One test at a time: they count what is alive, and share what is delivered.
 static TURN: Mutex<()> = Mutex::new(());
 
-unsafe extern "C" fn deliver(items: *const PonosItem, count: usize) {
-    // SAFETY: `deliver.rs` passes that many items, each with its bytes.
-    for item in unsafe { std::slice::from_raw_parts(items, count) } {
-        // SAFETY: as above.
-        let answer = unsafe { bytes(item.data, item.len) }.to_vec();
-        DELIVERED.0.send((item.call, answer)).expect("room");
+unsafe extern "C" fn deliver(batch: *const u8, len: usize) {
+    // SAFETY: `deliver.rs` passes that many bytes.
+    let mut batch = unsafe { bytes(batch, len) };
+    let number = |batch: &mut &[u8]| {
+        let (eight, rest) = batch.split_first_chunk().expect("eight bytes");
+        *batch = rest;
+        u64::from_le_bytes(*eight)
+    };
+    while !batch.is_empty() {
+        let (call, length) = (number(&mut batch), number(&mut batch));
+        let (answer, rest) = batch.split_at(usize::try_from(length).expect("a length of this machine"));
+        DELIVERED.0.send((call, answer.to_vec())).expect("room");
+        batch = rest;
     }
 }
 
 fn submit(op: &str, on: usize, args: &[u8], room: &mut [u8]) -> (bool, PonosReply) {
-    let mut reply = PonosReply { held: 0, data: std::ptr::null(), len: 0 };
     // SAFETY: everything is borrowed for the call.
-    let pending = unsafe {
+    let reply = unsafe {
         ponos_start(deliver);
         let (out, len, args, args_len) = (room.as_mut_ptr(), room.len(), args.as_ptr(), args.len());
-        ponos_submit(on, op.as_ptr(), op.len(), args, args_len, 7, true, out, len, &mut reply)
+        ponos_submit(on, op.as_ptr(), op.len(), args, args_len, 7, true, out, len)
     };
-    (pending, reply)
+    (reply.waits, reply)
 }
 
 fn arguments<const N: usize>(values: [Plain; N]) -> Vec<u8> {

@@ -6,26 +6,14 @@ from typing import Any, Generic, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
-__all__ = [
-    "Event",
-    "Handle",
-    "Pending",
-    "Queue",
-    "Value",
-    "end",
-    "forked",
-    "listen",
-    "open",
-    "shutdown",
-]
+__all__ = ["Event", "Handle", "Pending", "Queue", "Value", "shutdown"]
 
 _T = TypeVar("_T")
 _V = TypeVar("_V")
 
 @final
-class Pending(Generic[_T]):
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    future: Future[_T]
+class Pending:
+    future: Future[Any]
     def cancel(self) -> None: ...
 
 @final
@@ -38,16 +26,14 @@ class Queue:
 
 @final
 class Value(Generic[_V]):
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def decoded(self) -> _V: ...
     def items(self) -> list[_V] | None: ...
 
 @disjoint_base
 class Handle(Generic[_V]):
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    def __new__(cls, of: Handle[_V], codec: object = None, *rest: object) -> Self: ...
+    def __new__(cls, of: Handle[_V] | None = None, codec: object = None, *rest: object) -> Self: ...
     def _ask(self, op: str, *args: object) -> Any: ...
-    def _look(self, op: str, *args: object) -> Any: ...
     @overload
     def get(self, key: str, default: None = None, /) -> _V | None:
         """The value of `key` in the local copy, or `default`; of a list a list of its items, of a set a frozen set."""
@@ -73,8 +59,4 @@ class Event(Generic[_V]):
     coalesced: int
     reason: Literal["trimmed", "forked", "new_generation"] | None
 
-def open(url: str) -> Any: ...
-def listen(level: str) -> Any: ...
-def end() -> int: ...
-def forked() -> None: ...
 def shutdown(seconds: float) -> None: ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import _ponos
 from ._ponos import Handle
 from .codec import Codec, raw
 from .map import Map
@@ -103,7 +102,7 @@ class Opening(Awaitable[Client]):
 
 
 async def _open(url: str) -> Client:
-    return Client(await do(_ponos.open, url), url.split(":", 1)[0])
+    return Client(await do(Handle()._ask, "open", url), url.split(":", 1)[0])
 
 
 def open(url: str) -> Opening:

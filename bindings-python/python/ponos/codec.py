@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import JSONDecoder, JSONEncoder
+from reprlib import repr as shown
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from .error import InvalidError
@@ -28,6 +29,10 @@ class Codec(Protocol[V]):
         """The value of bytes; what it raises, the read raises."""
 
 
+def _mistyped(value: object, wanted: str) -> TypeError:
+    return TypeError(f"the values of this map are {wanted}, not {type(value).__name__}: {shown(value)}")
+
+
 class _Raw:
     """Values are bytes. The default; its name is `bytes`."""
 
@@ -35,7 +40,7 @@ class _Raw:
 
     def encode(self, value: bytes, /) -> bytes:
         if not isinstance(value, (bytes, bytearray)):
-            raise TypeError(f"the values of this map are bytes, not {type(value).__name__}")
+            raise _mistyped(value, "bytes")
         return value
 
     def decode(self, data: bytes, /) -> bytes:
@@ -49,7 +54,7 @@ class _Text:
 
     def encode(self, value: str, /) -> bytes:
         if not isinstance(value, str):
-            raise TypeError(f"the values of this map are str, not {type(value).__name__}")
+            raise _mistyped(value, "str")
         return value.encode()
 
     def decode(self, data: bytes, /) -> str:

@@ -58,7 +58,8 @@ class TimeoutError(PonosError, builtins.TimeoutError, kind="timeout"):
 
 
 class UnavailableError(PonosError, ConnectionError, kind="unavailable"):
-    """The engine cannot be reached now. Local reads go on; try again later."""
+    """The engine cannot be reached now, or was lost during the call. Local reads go on; try again later. If
+    `maybe_applied`, read before repeating a write that is not idempotent."""
 
 
 class QuorumError(PonosError, kind="quorum"):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from ._ponos import Handle, listen
+from ._ponos import Handle
 from .error import ClosedError
 from .runtime import do
 
@@ -31,7 +31,7 @@ def enable_logging(level: str = "info") -> None:
     Errors: `InvalidError` for an unknown level.
     """
     global _listening
-    logs = listen(level)
+    logs: Handle[Any] = Handle()._ask("log", level)
     disable_logging()
     thread = threading.Thread(target=asyncio.run, args=(_follow(logs),), name="ponos-log", daemon=True)
     _listening = logs, thread
@@ -46,7 +46,7 @@ def disable_logging() -> None:
     logs, thread = _listening
     _listening = None
     if thread.is_alive():
-        left = logs._look("log.close")
+        left = logs._ask("log.close")
         thread.join(1.0)
         _write(left)
 

@@ -37,12 +37,12 @@ class Reads(Handle[V], Mapping[str, V]):
 
     def __iter__(self) -> Iterator[str]:
         """The keys of one revision, in no order."""
-        return iter(self._look("map.keys"))
+        return iter(self._ask("map.keys"))
 
     def entry(self, key: str) -> Entry[V] | None:
         """The value of `key` with its revision, shape and deadline; `None` if it is absent. As `get`, but decoded anew,
         when its `value` is first asked for."""
-        found = self._look("map.entry", key)
+        found = self._ask("map.entry", key)
         return None if found is None else Entry(*found)
 
     def items_of(self, key: str) -> list[V] | None:
@@ -50,7 +50,7 @@ class Reads(Handle[V], Mapping[str, V]):
 
         Consistency as `get`. Cost: O(items).
         """
-        found = self._look("map.entry", key)
+        found = self._ask("map.entry", key)
         return None if found is None else found[0].items()
 
     def prefix(self, prefix: str) -> list[tuple[str, V]]:
@@ -59,22 +59,22 @@ class Reads(Handle[V], Mapping[str, V]):
         Consistency: those of one revision. Cost: O(keys), or O(log keys + results) for a map opened with
         `ordered=True`.
         """
-        return self._look("map.prefix", prefix)
+        return self._ask("map.prefix", prefix)
 
     def range(self, start: str | None = None, end: str | None = None) -> list[tuple[str, V]]:
         """The keys from `start` up to, but without, `end` in the order of their UTF-8 bytes, with their values, by
         key; `None` leaves a side open. Consistency and cost as `prefix`."""
-        return self._look("map.range", start, end)
+        return self._ask("map.range", start, end)
 
     @property
     def revision(self) -> int:
         """The revision of the last change shown; 0 for a map that nobody has written yet."""
-        return self._look("map.position")[1]
+        return self._ask("map.position")[1]
 
     @property
     def generation(self) -> int:
         """The life of the map that the revision belongs to: a deleted or flushed one comes back with a higher one."""
-        return self._look("map.position")[0]
+        return self._ask("map.position")[0]
 
 
 class Snapshot(Reads[V]):
@@ -139,7 +139,7 @@ class Map(Reads[V]):
             await prices.set("btc", 64_100)
             assert before == {"btc": 64_000}
         """
-        return Snapshot(self._look("map.snapshot"))
+        return Snapshot(self._ask("map.snapshot"))
 
     def keys(self) -> KeysView[str]:
         """The keys of one revision, in no order: those of a snapshot."""
@@ -207,7 +207,7 @@ class Map(Reads[V]):
             assert written.previous == "me"
         """
         wanted = if_value if if_value is ... else self._encode(if_value)
-        when = (if_absent, if_present, if_revision, wanted, ttl and ttl * 1e3)
+        when = (if_absent, if_present, if_revision, wanted, ttl if ttl is None else {"s": ttl})
         return Written(*await do(self._ask, "map.set", key, self._encode(value), *when))
 
     async def delete(
@@ -294,7 +294,7 @@ class Map(Reads[V]):
 
         Watchers get no event: the value is the same. Errors: those of every write.
         """
-        return Written(*await do(self._ask, "map.touch", key, ttl and ttl * 1e3))
+        return Written(*await do(self._ask, "map.touch", key, ttl if ttl is None else {"s": ttl}))
 
     async def clear(self) -> Written[V]:
         """Removes every key in one revision. Errors: those of every write."""

@@ -6,12 +6,11 @@ import asyncio
 import atexit
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ._ponos import Pending, Queue, end, forked, shutdown
+from ._ponos import Pending, Queue, shutdown
 
 #: How long the process waits at its end for the core's threads, in seconds.
 PATIENCE = 2.0
@@ -51,14 +50,10 @@ def _after_fork() -> None:
     global _lock, _queues
     _lock = threading.Lock()
     _queues = WeakKeyDictionary()
-    forked()
 
 
 def _at_exit() -> None:
     """Ends the core while the interpreter is still whole, so that no thread of it meets one that is not."""
-    limit = time.monotonic() + PATIENCE
-    while end() and time.monotonic() < limit:
-        time.sleep(0.001)
     for queue in list(_queues.values()):
         queue.close()
     shutdown(PATIENCE)

@@ -38,21 +38,13 @@ class Txn(Generic[V]):
         assert t.result.matched
     """
 
-    __slots__ = {
-        "_branch": "",
-        "_encode": "",
-        "_map": "",
-        "_parts": "",
-        "result": "What was done; `None` before.",
-    }
-
-    result: TxnDone | None
+    result: TxnDone | None = None
+    """What was done; `None` before."""
 
     def __init__(self, map: Handle[V], encode: Callable[[V], bytes]) -> None:
         self._map, self._encode = map, encode
         self._parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         self._branch = 1
-        self.result = None
 
     def when(
         self,
@@ -76,7 +68,9 @@ class Txn(Generic[V]):
 
     def set(self, key: str, value: V, *, ttl: float | None = None) -> Txn[V]:
         """Sets a key, for `ttl` seconds or for ever."""
-        return self._add("set", key, self._encode(value), False, False, None, ..., ttl and ttl * 1e3)
+        return self._add(
+            "set", key, self._encode(value), False, False, None, ..., ttl if ttl is None else {"s": ttl}
+        )
 
     def delete(self, key: str) -> Txn[V]:
         """Deletes a key."""
@@ -114,7 +108,7 @@ class Txn(Generic[V]):
 
     def touch(self, key: str, ttl: float | None) -> Txn[V]:
         """Gives an entry a new time to live in seconds; `None`: for ever."""
-        return self._add("touch", key, ttl and ttl * 1e3)
+        return self._add("touch", key, ttl if ttl is None else {"s": ttl})
 
     def _add(self, operation: str, key: str, *args: object) -> Txn[V]:
         self._parts[self._branch].append((operation, key, *args))

@@ -43,7 +43,7 @@ class Watch(Generic[V]):
 
     def close(self) -> None:
         """Unsubscribes: whoever waits is at the end. A second call does nothing."""
-        self._watcher._look("watch.close")
+        self._watcher._ask("watch.close")
         self._events.clear()
 
     async def _fetch(self, max: int) -> list[Event[V]]:

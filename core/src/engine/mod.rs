@@ -14,7 +14,7 @@
 //! 4. **Kept.** [`MapEngine::log`] gives the last changes again, each with the id of its write. How many is
 //!    the engine's affair; that they are contiguous is not.
 //! 5. **Once.** A write that is sent again with [`Request::retry_after`] is not applied twice: the engine looks
-//!    for its id among the changes after that position, and fails with `maybe_applied` if it cannot tell.
+//!    for its id among the changes after that position, and answers [`Verdict::Unknown`] if it cannot tell.
 //! 6. **Generations rise.** A map that is created anew, after a destroy, a flush or a loss, has a higher
 //!    generation than ever before.
 //! 7. **A codec is for life.** The first write of a generation fixes the codec's name; a write with another is
@@ -84,6 +84,8 @@ pub enum Verdict {
     },
     /// The write was refused.
     Refused(Refusal),
+    /// The write was sent again, and what became of it the first time is not known any more.
+    Unknown,
 }
 
 /// The newest position of a map, and what is known about it.

@@ -121,6 +121,7 @@ impl Shared {
         let verdict = self.insist(&mut request, deadline).await?;
         let position = match verdict {
             Verdict::Refused(refusal) => return Err(refused(refusal, &request.write)),
+            Verdict::Unknown => return Err(unknown()),
             Verdict::Applied { position, .. } => position,
             Verdict::Unchanged { .. } => self.follower.position(),
         };
@@ -133,7 +134,7 @@ impl Shared {
         let (changed, matched) = match verdict {
             Verdict::Applied { matched, .. } => (true, matched),
             Verdict::Unchanged { matched } => (false, matched),
-            Verdict::Refused(_) => (false, false),
+            Verdict::Refused(_) | Verdict::Unknown => (false, false),
         };
         Ok(Done { revision: position.revision, changed, matched, captured: expected.take() })
     }
@@ -185,6 +186,14 @@ impl Drop for Expected<'_> {
     fn drop(&mut self) {
         drop(self.follower.captured(self.seq));
     }
+}
+
+/// The error for a write that was sent twice, and of which the engine has forgotten the first time: no deadline has
+/// passed, and to ask once more would not help.
+fn unknown() -> Error {
+    let message = "the connection was lost before the answer came, and the engine's log no longer tells whether \
+                   the write was applied: the engine has lost data since, or trimmed its log";
+    Error::unavailable(message).with_maybe_applied(true)
 }
 
 /// The error for a refused write: which condition, on which key.

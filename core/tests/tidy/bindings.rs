@@ -4,26 +4,32 @@ use crate::expect_none;
 use crate::sizes::lines_of_code;
 use crate::tree;
 
-/// The folders of each binding, and the most lines of code it may have in Rust and in its own language, with its
-/// hand-written stubs; tests, benches and what only builds it not counted. The aim is 1,200 for each: a limit above
-/// it only goes down.
-const BINDINGS: [(&str, &[&str], usize); 3] = [
-    ("python", &["bindings-python/src/", "bindings-python/python/"], 1_276),
-    ("node", &["bindings-node/src/", "bindings-node/ts/"], 1_200),
-    ("go", &["bindings-go/"], 1_215),
+/// The most lines of code that a binding may have in Rust and in its own language, with its hand-written stubs; tests,
+/// benches and what only builds it not counted.
+const MOST: usize = 1_200;
+
+/// The folders of each binding.
+const BINDINGS: [(&str, &[&str]); 3] = [
+    ("python", &["bindings-python/src/", "bindings-python/python/"]),
+    ("node", &["bindings-node/src/", "bindings-node/ts/"]),
+    ("go", &["bindings-go/"]),
 ];
 
 #[test]
-fn no_binding_has_more_code_than_its_limit() {
+fn no_binding_has_more_than_1200_lines_of_code() {
     let mut offenders = Vec::new();
-    for (name, folders, limit) in BINDINGS {
+    for (name, folders) in BINDINGS {
         let lines = of_binding(folders);
         assert!(lines > 0, "there is no code of the {name} binding in {folders:?}");
-        if lines > limit {
-            offenders.push(format!("{name}: {lines} lines, and the limit is {limit}"));
+        println!("{name}: {lines} lines");
+        if lines > MOST {
+            offenders.push(format!("{name}: {lines} lines"));
         }
     }
-    expect_none("a binding stays thin; what two of them need is bindings-core's:", &offenders);
+    expect_none(
+        &format!("a binding has at most {MOST} lines; what two of them need is bindings-core's:"),
+        &offenders,
+    );
 }
 
 fn of_binding(folders: &[&str]) -> usize {

@@ -210,10 +210,7 @@ fn verdict(status: &Value, generation: u64) -> Option<Result<Verdict>> {
         _ => return None,
     };
     Some(match number {
-        UNKNOWN => {
-            let message = "no answer came in time, and the log no longer tells whether the write was applied";
-            Err(Error::timeout(message).with_maybe_applied(true))
-        }
+        UNKNOWN => Ok(Verdict::Unknown),
         0 => Ok(Verdict::Unchanged { matched }),
         1.. => {
             let revision = u64::try_from(number).ok()?;
