@@ -242,6 +242,7 @@ impl Follower {
         let mut guard = self.live.lock();
         let live = &mut *guard;
         let mut events = Vec::new();
+        let deadlines = snapshot.deadlines;
         live.replica.install(snapshot, reason, |event| events.push(event));
         live.need = Need::Nothing;
         live.early_since = None;
@@ -252,7 +253,8 @@ impl Follower {
         }
         let with_deadline =
             entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
-        live.deadlines = with_deadline.collect();
+        // Mostly there is none, and looking at every entry takes a while.
+        live.deadlines = if deadlines { with_deadline.collect() } else { BTreeSet::new() };
         drop(self.show(live));
         self.stamps.bump_all();
         events.iter().for_each(|event| tell(&live.channels, event));

@@ -1,7 +1,7 @@
 //! One call of a script: which one serves a batch of writes, what is sent, and what its answer means.
 
 use super::args::Args;
-use super::codec;
+use super::codec::{self, Keep};
 use super::resp::Value;
 use super::script::{DESTROY, SET, Script, WRITE};
 use crate::engine::{Request, Verdict};
@@ -130,7 +130,7 @@ fn writes_done(answer: Value, count: usize) -> Option<Result<Done>> {
     if message.is_empty() {
         return Some(Ok(Done { changes: None, verdicts }));
     }
-    let changes = codec::decode_message(&message);
+    let changes = codec::decode_message(&message, Keep::Values);
     Some(changes.map(|changes| Done { changes: Some(changes), verdicts }))
 }
 

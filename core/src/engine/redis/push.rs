@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::RwLock;
 
-use super::codec;
+use super::codec::{self, Keep};
 use super::resp::Value;
 use crate::engine::{Sink, Source};
 
@@ -78,7 +78,7 @@ impl Router {
         if known.is_some_and(|(first, id, count)| sinks.iter().all(|sink| sink.knows(first, id, count))) {
             return; // mostly the client's own writes, whose answers were faster
         }
-        match codec::decode_message(payload) {
+        match codec::decode_message(payload, Keep::Values) {
             Ok(batch) => sinks.iter().for_each(|sink| sink.batch(&batch, Source::Push)),
             Err(error) => {
                 // Whoever sent this, the log says what is true.
