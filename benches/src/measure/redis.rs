@@ -119,7 +119,8 @@ pub async fn join(url: &str) -> Result<Sample> {
 /// # Errors
 /// Those of the calls.
 pub async fn append(url: &str) -> Result<Sample> {
-    let client = Ponos::open(url).await?;
+    // However fast it grows, the list is not to come up against the limit.
+    let client = Ponos::open(&format!("{url}?max_value=67108864")).await?;
     let map = client.map("append").await?;
     let item = || Bytes::from(vec![b'i'; 31]);
     map.delete("l").await?;

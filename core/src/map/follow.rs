@@ -72,6 +72,8 @@ impl Cause {
 pub(super) struct Captured {
     pub(super) before: Option<Arc<Entry>>,
     pub(super) after: Option<Arc<Entry>>,
+    /// How many items it has after an append.
+    pub(super) count: Option<usize>,
 }
 
 /// The copy, as its readers, its writers, its task and its engine share it.
@@ -325,7 +327,7 @@ impl Live {
 
     /// Keeps what follows from an applied effect: the order of keys, their deadlines, what a write waits for.
     fn note(&mut self, applied: &Applied, writer: u64) {
-        let (Some(key), Some(Touched { old, new })) = (applied.effect.key(), &applied.touched) else {
+        let (Some(key), Some(Touched { old, new, count })) = (applied.effect.key(), &applied.touched) else {
             self.order.iter_mut().for_each(imbl::OrdSet::clear);
             return self.deadlines.clear();
         };
@@ -347,6 +349,7 @@ impl Live {
         {
             captured.before = old.clone().filter(|entry| entry.alive(applied.at));
             captured.after = new.clone();
+            captured.count = *count;
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod change;
 pub mod entries;
 pub mod event;
 pub mod filter;
+mod growing;
 pub mod items;
 pub mod join;
 pub mod number;

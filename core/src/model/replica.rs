@@ -228,7 +228,7 @@ impl Replica {
                 (None, _) => copy = Entries::default(),
             }
         }
-        self.entries = copy;
+        self.entries.become_copy(copy);
     }
 
     fn drop_passed(&mut self) {
