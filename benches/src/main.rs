@@ -58,7 +58,7 @@ async fn ours(server: Arc<RedisServer>) -> ponos::Result<Vec<Sample>> {
     let url = server.url();
     let mut samples = redis::sets(&url).await?;
     samples.push(redis::propagate(&url).await?);
-    samples.push(redis::join(&url).await?);
+    samples.extend(redis::joins(&server).await?);
     samples.push(redis::append(&url).await?);
     samples.push(redis::connections(&server).await?);
     Ok(samples)

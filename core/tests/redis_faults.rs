@@ -488,27 +488,6 @@ async fn eviction_is_refused_and_connections_are_few() -> Result<()> {
     Ok(())
 }
 
-/// Large values are loaded a few at a time: no answer of tens of megabytes.
-#[tokio::test]
-async fn large_values_are_loaded_a_few_at_a_time() -> Result<()> {
-    let server = RedisServer::start();
-    let (one, written) = map(&server.url()).await?;
-    for number in 0..100 {
-        written.set(&format!("key-{number}"), vec![7; 200_000]).await?;
-    }
-    assert!(server.command(&["CONFIG", "RESETSTAT"]).contains("OK"));
-    let two = Ponos::open(&server.url()).await?;
-    let loaded = two.map(written.name()).await?;
-    assert_eq!(contents(&loaded), contents(&written));
-    let stats = server.command(&["INFO", "commandstats"]);
-    let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_hscan:calls=")).unwrap_or_default();
-    let calls: usize = calls.split(',').next().and_then(|count| count.parse().ok()).unwrap_or(0);
-    assert!(calls >= 10, "20 MB came in {calls} steps");
-    one.close().await;
-    two.close().await;
-    Ok(())
-}
-
 /// A replica joins while others write at full speed: what it loads is what is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joining_under_load_gives_the_truth() -> Result<()> {

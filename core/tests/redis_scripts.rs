@@ -212,7 +212,10 @@ async fn scan(link: &dyn MapEngine) -> Result<Entries> {
     let mut cursor = 0;
     loop {
         let page = link.scan(cursor).await?;
-        page.entries.into_iter().for_each(|(key, entry)| drop(entries.insert(key, entry)));
+        for entry in page.entries {
+            let (key, entry) = entry?;
+            entries.insert(key, entry);
+        }
         cursor = page.cursor;
         if cursor == 0 {
             return Ok(entries);

@@ -88,11 +88,20 @@ pub async fn propagate(url: &str) -> Result<Sample> {
     Ok(Sample::new("propagate", &[("rate", json!(500))]).latencies(nanos))
 }
 
-/// Opening a map of 100,000 keys.
+/// Opening a map of 100,000 keys: a young one, whose log has all of its life, and the same with only the last change
+/// in its log, so that it has to be scanned.
 ///
 /// # Errors
 /// Those of the calls.
-pub async fn join(url: &str) -> Result<Sample> {
+pub async fn joins(server: &RedisServer) -> Result<[Sample; 2]> {
+    let young = join(&server.url()).await?;
+    let trimmed = server.command(&["XTRIM", "ponos:{join}:m:join:log", "MAXLEN", "1"]);
+    assert!(trimmed.starts_with(':'), "{trimmed}");
+    let old = join(&server.url()).await?;
+    Ok([young, Sample { bench: "join_scan".to_owned(), ..old }])
+}
+
+async fn join(url: &str) -> Result<Sample> {
     let client = Ponos::open(url).await?;
     let map = client.map("join").await?;
     if map.len() < 100_000 {
@@ -119,7 +128,8 @@ pub async fn join(url: &str) -> Result<Sample> {
 /// # Errors
 /// Those of the calls.
 pub async fn append(url: &str) -> Result<Sample> {
-    let client = Ponos::open(url).await?;
+    // However fast it grows, the list is not to come up against the limit.
+    let client = Ponos::open(&format!("{url}?max_value=67108864")).await?;
     let map = client.map("append").await?;
     let item = || Bytes::from(vec![b'i'; 31]);
     map.delete("l").await?;

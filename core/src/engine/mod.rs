@@ -22,7 +22,7 @@
 //! 8. **Dropped is gone.** After a [`MapEngine`] is dropped its sink hears no more; writes in flight may still
 //!    be applied.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
@@ -99,13 +99,25 @@ pub struct Tip {
     pub codec: String,
 }
 
+/// Entries that are made when they are asked for: so the next step of a scan can be on its way to the server before
+/// those of the last one are made.
+pub type Scanned = Box<dyn Iterator<Item = Result<(Key, Entry)>> + Send>;
+
 /// Some entries of a scan.
-#[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The entries; one may come twice, and each as new as the scan found it.
-    pub entries: Vec<(Key, Entry)>,
+    pub entries: Scanned,
     /// Where to go on; 0 at the end.
     pub cursor: u64,
+}
+
+/// Some changes of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The changes, in order.
+    pub batches: Vec<Batch>,
+    /// Where to go on; `None` if there were no more.
+    pub next: Option<Position>,
 }
 
 /// Hears the changes of one map. Its methods are called in order and must not wait or call the engine.
@@ -157,5 +169,16 @@ pub trait MapEngine: Send + Sync {
 
     /// Changes from the revision of `from` itself on, in order: some, or none if there are no more or that
     /// generation has no log.
-    fn log(&self, from: Position) -> Reply<'_, Vec<Batch>>;
+    fn log(&self, from: Position) -> Reply<'_, Log>;
+
+    /// As [`MapEngine::log`], for who loads the whole map: what this gives may keep in memory all that was read for it,
+    /// because the next load replaces it as a whole.
+    fn replay(&self, from: Position) -> Reply<'_, Log> {
+        self.log(from)
+    }
+
+    /// Up to how many effects of changes it costs less to read from the log than to scan the map.
+    fn replayable(&self) -> Reply<'_, u64> {
+        Box::pin(ready(Ok(0)))
+    }
 }

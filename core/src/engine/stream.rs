@@ -162,6 +162,8 @@ pub enum Outcome {
     MapRefuses(Refusal),
     /// A stream refuses an event.
     StreamRefuses(log::Refusal),
+    /// The step was sent again, and what became of it the first time is not known any more.
+    Unknown,
     /// The group refuses the settlement.
     GroupRefuses(Answer),
 }

@@ -72,6 +72,8 @@ impl Cause {
 pub(super) struct Captured {
     pub(super) before: Option<Arc<Entry>>,
     pub(super) after: Option<Arc<Entry>>,
+    /// How many items it has after an append.
+    pub(super) count: Option<usize>,
 }
 
 /// The copy, as its readers, its writers, its task and its engine share it.
@@ -242,6 +244,7 @@ impl Follower {
         let mut guard = self.live.lock();
         let live = &mut *guard;
         let mut events = Vec::new();
+        let deadlines = snapshot.deadlines;
         live.replica.install(snapshot, reason, |event| events.push(event));
         live.need = Need::Nothing;
         live.early_since = None;
@@ -252,7 +255,8 @@ impl Follower {
         }
         let with_deadline =
             entries.iter().filter_map(|(key, entry)| Some((entry.deadline?.get(), key.clone())));
-        live.deadlines = with_deadline.collect();
+        // Mostly there is none, and looking at every entry takes a while.
+        live.deadlines = if deadlines { with_deadline.collect() } else { BTreeSet::new() };
         drop(self.show(live));
         self.stamps.bump_all();
         events.iter().for_each(|event| tell(&live.channels, event));
@@ -323,7 +327,7 @@ impl Live {
 
     /// Keeps what follows from an applied effect: the order of keys, their deadlines, what a write waits for.
     fn note(&mut self, applied: &Applied, writer: u64) {
-        let (Some(key), Some(Touched { old, new })) = (applied.effect.key(), &applied.touched) else {
+        let (Some(key), Some(Touched { old, new, count })) = (applied.effect.key(), &applied.touched) else {
             self.order.iter_mut().for_each(imbl::OrdSet::clear);
             return self.deadlines.clear();
         };
@@ -345,6 +349,7 @@ impl Live {
         {
             captured.before = old.clone().filter(|entry| entry.alive(applied.at));
             captured.after = new.clone();
+            captured.count = *count;
         }
     }
 }

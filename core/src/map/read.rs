@@ -11,7 +11,7 @@ use super::options::{From, WatchOptions};
 use super::shared::at_least;
 use super::snapshot::{Snapshot, View};
 use super::watch::{Channel, Watcher, present};
-use crate::engine::MapEngine;
+use crate::engine::{Log, MapEngine};
 use crate::error::Result;
 use crate::model::event::{Event, Reason};
 use crate::model::filter::Filter;
@@ -276,7 +276,9 @@ async fn past(link: &dyn MapEngine, revision: u64, view: &View, now: u64) -> Vec
     let mut from = at_least(end, revision);
     while from.revision < end.revision {
         let next = at_least(end, from.revision + 1);
-        let Ok(batches) = link.log(next).await else { return anew(view, revision, now) };
+        let Ok(Log { batches, .. }) = link.log(next).await else {
+            return anew(view, revision, now);
+        };
         let changes = batches.iter().flat_map(|batch| &batch.changes);
         let reached = from.revision;
         for change in changes.filter(|change| change.revision <= end.revision) {

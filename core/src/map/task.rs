@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follow::{Cause, Follower, Need, Status};
-use crate::engine::{Engine, MapEngine, MapId, Request, Sink, Source, Tip};
+use crate::engine::{Engine, Log, MapEngine, MapId, Page, Request, Scanned, Sink, Source, Tip};
 use crate::error::{Error, Result};
-use crate::model::entries::Entries;
+use crate::model::change::Batch;
 use crate::model::join::Join;
 use crate::model::op::Op;
 use crate::model::replica::{Snapshot, Standing};
@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const EXPIRE: usize = 1_000;
 /// How often a load is begun again when the log is trimmed faster than it is read.
 const LOADS: usize = 5;
+/// After how many entries a load lets others run, above all who reads the next page from the socket: the thread that
+/// takes entries in may be the only one that would notice that it is there.
+const BREATH: usize = 256;
 
 /// What the task works with.
 pub(super) struct Task {
@@ -76,24 +79,27 @@ impl Task {
     /// Reads what is missing from the log; loads the map if the log cannot help.
     async fn repair(&self) -> Result<()> {
         self.follower.begin();
+        let from = self.follower.position();
+        let Some(start) = self.start(from).await? else { return Ok(()) };
+        let mut page = self.link.log(start).await?;
+        let first = page.batches.first().and_then(|batch| batch.changes.first());
+        let Some(first) = first else { return self.settle(from).await };
+        if first.revision > from.revision.max(1) {
+            return self.rejoin(Cause::Trimmed).await;
+        }
         loop {
-            let from = self.follower.position();
-            let Some(start) = self.start(from).await? else { return Ok(()) };
-            let batches = self.link.log(start).await?;
-            let first = batches.first().and_then(|batch| batch.changes.first());
-            let Some(first) = first else { return self.settle(from).await };
-            if first.revision > from.revision.max(1) {
-                return self.rejoin(Cause::Trimmed).await;
-            }
-            for batch in &batches {
+            for batch in &page.batches {
                 self.follower.batch(batch, Source::Push);
             }
-            if let (Need::Rejoin(cause), _) = self.follower.need() {
-                return self.rejoin(cause).await;
-            }
-            if self.follower.position() == from {
-                self.follower.set_status(Status::Live);
-                return Ok(());
+            match (self.follower.need(), page.next) {
+                ((Need::Rejoin(cause), _), _) => return self.rejoin(cause).await,
+                // A page is not the end because it has nothing new: a large change may have one to itself.
+                (_, Some(next)) => page = self.link.log(next.max(self.follower.position())).await?,
+                ((Need::Repair, _), None) => return Ok(()), // more was lost meanwhile
+                ((Need::Nothing, _), None) => {
+                    self.follower.set_status(Status::Live);
+                    return Ok(());
+                }
             }
         }
     }
@@ -181,17 +187,26 @@ impl Task {
     }
 }
 
-/// Reads the whole map: a scan that writes may overlap, then the changes since its start.
+/// Reads the whole map. Its log alone tells everything if it reaches back to the first change and does not have many
+/// more effects than there are keys: the server reads it in a tenth of the time that a scan takes.
 pub(super) async fn load(link: &dyn MapEngine, id: &MapId) -> Result<Snapshot> {
-    for _ in 0..LOADS {
-        let Some(tip) = link.tip().await? else {
-            return Ok(Snapshot {
-                position: Position::default(),
-                id: OpId::default(),
-                entries: Entries::default(),
-            });
-        };
-        if let Some(snapshot) = load_from(link, id, tip).await? {
+    for attempt in 0..LOADS {
+        let (tip, replayable) = tokio::join!(link.tip(), link.replayable());
+        let (Some(tip), replayable) = (tip?, replayable?) else { return Ok(Snapshot::default()) };
+        if tip.codec != id.codec {
+            let message =
+                format!("the map's codec is {:?}, not {:?}; open it with that one", tip.codec, id.codec);
+            return Err(Error::invalid(message));
+        }
+        if attempt == 0 && tip.position.revision <= replayable {
+            let birth = Position { revision: 0, ..tip.position };
+            let replayed = catch_up(link, Join::start(birth, OpId::default()), replayable).await?;
+            if let Some(snapshot) = replayed {
+                return Ok(snapshot);
+            }
+        }
+        let join = scan(link, &tip).await?;
+        if let Some(snapshot) = catch_up(link, join, u64::MAX).await? {
             return Ok(snapshot);
         }
     }
@@ -201,40 +216,90 @@ pub(super) async fn load(link: &dyn MapEngine, id: &MapId) -> Result<Snapshot> {
     )))
 }
 
-/// `None` if the log did not reach over the scan.
-async fn load_from(link: &dyn MapEngine, id: &MapId, tip: Tip) -> Result<Option<Snapshot>> {
-    if tip.codec != id.codec {
-        let message =
-            format!("the map's codec is {:?}, not {:?}; open it with that one", tip.codec, id.codec);
-        return Err(Error::invalid(message));
-    }
+/// Reads the entries, while writes may overlap.
+async fn scan(link: &dyn MapEngine, tip: &Tip) -> Result<Join> {
     let mut join = Join::start(tip.position, tip.id);
     let mut page = link.scan(0).await?;
-    while page.cursor != 0 {
+    loop {
+        let Page { entries, cursor } = page;
+        if cursor == 0 {
+            take_page(&mut join, entries).await?;
+            return Ok(join);
+        }
         // The engine works on the next page while this one is taken in.
-        let entries = std::mem::take(&mut page.entries);
-        let take = async {
-            tokio::task::yield_now().await;
-            join.page(entries);
-        };
-        let (next, ()) = tokio::join!(link.scan(page.cursor), take);
+        let (next, taken) = tokio::join!(link.scan(cursor), take_page(&mut join, entries));
+        taken?;
         page = next?;
     }
-    join.page(page.entries);
+}
+
+async fn take_page(join: &mut Join, mut entries: Scanned) -> Result<()> {
     loop {
-        let from = join.position();
-        let batches = link.log(from).await?;
-        if batches.is_empty() {
-            let still = link.tip().await?.is_some_and(|tip| tip.position == from);
-            return Ok(still.then(|| join.finish()));
+        let mut some = entries.by_ref().take(BREATH).peekable();
+        if some.peek().is_none() {
+            return Ok(());
         }
-        for batch in &batches {
-            if join.catch_up(batch).is_err() {
-                return Ok(None);
+        for entry in some {
+            join.page([entry?]);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Reads the changes that `join` lacks; `None` if the log does not reach back to them, or has more than so many effects.
+async fn catch_up(link: &dyn MapEngine, mut join: Join, mut most: u64) -> Result<Option<Snapshot>> {
+    let from = join.position();
+    let mut page = link.replay(from).await?;
+    let mut reaches = false;
+    loop {
+        let Log { batches, next } = page;
+        let take = take_log(&mut join, batches, &mut most);
+        let (taken, following) = match next {
+            None => (take.await, None),
+            Some(next) => {
+                let (following, taken) = tokio::join!(link.replay(next), take);
+                (taken, Some(following))
+            }
+        };
+        match taken {
+            Taken::Some => reaches = true,
+            Taken::Nothing => {}
+            Taken::Broken => return Ok(None),
+        }
+        match following {
+            Some(following) => page = following?,
+            None if reaches => return Ok(Some(join.finish())),
+            None => {
+                let still = link.tip().await?.is_some_and(|tip| tip.position == from);
+                return Ok(still.then(|| join.finish()));
             }
         }
-        if join.position() == from {
-            return Ok(Some(join.finish()));
+    }
+}
+
+/// What became of a page of the log.
+enum Taken {
+    Some,
+    Nothing,
+    /// Something is missing before it, or it is too much.
+    Broken,
+}
+
+async fn take_log(join: &mut Join, batches: Vec<Batch>, most: &mut u64) -> Taken {
+    let mut taken = Taken::Nothing;
+    let mut breath = 0;
+    for batch in batches {
+        let effects: usize = batch.changes.iter().map(|change| change.effects.len()).sum();
+        match most.checked_sub(effects as u64) {
+            Some(left) if join.catch_up(batch).is_ok() => *most = left,
+            _ => return Taken::Broken,
+        }
+        taken = Taken::Some;
+        breath += effects;
+        if breath >= BREATH {
+            breath = 0;
+            tokio::task::yield_now().await;
         }
     }
+    taken
 }

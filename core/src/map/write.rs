@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Map;
+use super::follow::Captured;
 use super::options::{DeleteOptions, IncrFloatOptions, IncrOptions, SetOptions};
 use super::shared::Done;
 use crate::error::{Error, Result};
@@ -264,7 +265,10 @@ impl Map {
 
     async fn edit(&self, operation: &'static str, key: &str, op: Op) -> Result<Edited> {
         let done = self.one(operation, key, op).await?;
-        let (before, after) = (done.captured.before, done.captured.after);
+        let Captured { before, after, count } = done.captured;
+        if let (true, Some(len)) = (done.changed, count) {
+            return Ok(Edited { revision: done.revision, changed: true, len });
+        }
         // An edit changes something that was or is there: if neither is known, the copy did not see it happen.
         let seen = done.changed && (before.is_some() || after.is_some());
         let count = |entry: &Entry| items::count(&entry.value);

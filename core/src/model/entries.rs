@@ -6,13 +6,22 @@ use foldhash::fast::RandomState;
 use imbl::shared_ptr::DefaultSharedPtr;
 
 use super::change::Effect;
+use super::growing::Growing;
 use super::items;
 use super::value::{Entry, Key};
 
 /// All entries of a map. A clone is O(1) and shares what does not change.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Entries {
     map: Trie,
+    growing: Growing,
+}
+
+/// The room behind long lists stays with the one that changes.
+impl Clone for Entries {
+    fn clone(&self) -> Self {
+        Self { map: self.map.clone(), growing: Growing::default() }
+    }
 }
 
 /// Seeded by chance against keys chosen to collide; nothing depends on the order. Entries are shared, because a write
@@ -26,6 +35,8 @@ pub struct Touched {
     pub old: Option<Arc<Entry>>,
     /// The entry after.
     pub new: Option<Arc<Entry>>,
+    /// How many items the list or set has after an append.
+    pub count: Option<usize>,
 }
 
 impl PartialEq for Entries {
@@ -77,24 +88,34 @@ impl Entries {
         };
     }
 
+    /// Goes on as another copy, with the room behind the long lists that both have.
+    pub(super) fn become_copy(&mut self, copy: Self) {
+        self.map = copy.map;
+    }
+
     /// Does what `effect` says, as part of `revision`. [`Effect::Clear`] touches no entry by name: the
     /// caller who wants the old ones takes a clone first.
     pub fn apply(&mut self, effect: &Effect, revision: u64) -> Option<Touched> {
         match effect {
             Effect::Put { key, value, shape, deadline } => {
                 let (value, shape, deadline) = (value.clone(), *shape, *deadline);
+                self.growing.forget(key);
                 Some(self.replace(key, Entry { value, revision, deadline, shape }))
             }
-            Effect::Append { key, items } => self.edit(key, revision, |entry| {
-                entry.value = items::concat(&entry.value, items);
-            }),
-            Effect::Remove { key, items } => self.edit(key, revision, |entry| {
-                entry.value = items::without(&entry.value, items);
-            }),
+            Effect::Append { key, items } => {
+                let (value, count) = self.growing.append(key, &self.map.get(key)?.value, items);
+                let touched = self.edit(key, revision, |entry| entry.value = value)?;
+                Some(Touched { count: Some(count), ..touched })
+            }
+            Effect::Remove { key, items } => {
+                self.growing.forget(key);
+                self.edit(key, revision, |entry| entry.value = items::without(&entry.value, items))
+            }
             Effect::Touch { key, deadline } => self.edit(key, revision, |entry| entry.deadline = *deadline),
             Effect::Delete { key } | Effect::Expire { key } => {
+                self.growing.forget(key);
                 let old = self.map.remove(key);
-                Some(Touched { old, new: None })
+                Some(Touched { old, new: None, count: None })
             }
             Effect::Clear => {
                 *self = Self::default();
@@ -113,6 +134,6 @@ impl Entries {
     fn replace(&mut self, key: &Key, entry: Entry) -> Touched {
         let entry = Arc::new(entry);
         let old = self.map.insert(key.clone(), entry.clone());
-        Touched { old, new: Some(entry) }
+        Touched { old, new: Some(entry), count: None }
     }
 }

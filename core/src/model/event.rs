@@ -167,7 +167,7 @@ pub(crate) fn of_applied(applied: &Applied, mut emit: impl FnMut(Event)) {
     let Applied { revision, at, effect, touched, .. } = applied;
     let revision = *revision;
     let Some(key) = effect.key() else { return emit(Event::Clear { revision, coalesced: 1 }) };
-    let Some(Touched { old, new }) = touched else { return };
+    let Some(Touched { old, new, .. }) = touched else { return };
     let expired = old.as_deref().filter(|old| !old.alive(*at));
     let replaced = old.as_deref().filter(|old| old.alive(*at));
     let expire = || {

@@ -56,16 +56,10 @@ pub fn without(value: &Bytes, gone: &Bytes) -> Bytes {
     join(split(value).filter(|item| !gone.contains(item)))
 }
 
-/// In steps of how many bytes longer lists are stored.
-const LONG: usize = 32 << 10;
-
 /// `value` with the framed items of `more` behind it.
 #[must_use]
 pub fn concat(value: &Bytes, more: &Bytes) -> Bytes {
-    let length = value.len() + more.len();
-    // A long list that grows bit by bit would ask for a new size each time, and the allocator for new pages.
-    let capacity = if length < LONG { length } else { length.next_multiple_of(LONG) };
-    let mut out = BytesMut::with_capacity(capacity);
+    let mut out = BytesMut::with_capacity(value.len() + more.len());
     out.extend_from_slice(value);
     out.extend_from_slice(more);
     out.freeze()

@@ -18,11 +18,11 @@ fn a_missing_or_foreign_change_breaks_it() {
     let id = OpId::default();
     let mut join = Join::start(Position { generation: GENERATION, revision: 5 }, id);
     let change = |revision| Change { revision, id, matched: true, effects: Vec::new() };
-    assert_eq!(join.catch_up(&batch(&change(5))), Ok(()));
-    assert_eq!(join.catch_up(&batch(&change(6))), Ok(()));
-    assert_eq!(join.catch_up(&batch(&change(8))), Err(Broken));
+    assert_eq!(join.catch_up(batch(&change(5))), Ok(()));
+    assert_eq!(join.catch_up(batch(&change(6))), Ok(()));
+    assert_eq!(join.catch_up(batch(&change(8))), Err(Broken));
     let foreign = Batch { generation: GENERATION + 1, ..batch(&change(7)) };
-    assert_eq!(join.catch_up(&foreign), Err(Broken));
+    assert_eq!(join.catch_up(foreign), Err(Broken));
 }
 
 fn any_op() -> impl Strategy<Value = Option<Op>> {
@@ -55,7 +55,7 @@ proptest! {
             let key: Key = key.to_string().into();
             let context = Context { now: 0, max_value: 1_000 };
             let effect = match op {
-                None => Some(crate::model::change::Effect::Clear),
+                None => Some(Effect::Clear),
                 Some(op) => match op::eval(&key, &op, entries.get(&key), context) {
                     Outcome::Applied(effect) => Some(effect),
                     _ => None,
@@ -83,7 +83,7 @@ proptest! {
         let rest: Vec<_> = entries.iter().filter(|(key, _)| !seen.contains(*key)).map(|(key, entry)| (key.clone(), entry.clone())).collect();
         join.page(rest);
         for change in &log {
-            prop_assert_eq!(join.catch_up(&batch(change)), Ok(()));
+            prop_assert_eq!(join.catch_up(batch(change)), Ok(()));
         }
         let snapshot = join.finish();
         prop_assert_eq!(snapshot.position.revision, log.len() as u64);

@@ -12,6 +12,7 @@ pub mod entries;
 pub mod event;
 pub mod filter;
 pub mod group;
+mod growing;
 pub mod hash;
 pub mod items;
 pub mod join;

@@ -77,7 +77,7 @@ pub struct Applied {
 }
 
 /// The whole map at one position.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Which one.
     pub position: Position,
@@ -85,6 +85,8 @@ pub struct Snapshot {
     pub id: OpId,
     /// The entries.
     pub entries: Entries,
+    /// Whether any of them may have a deadline.
+    pub deadlines: bool,
 }
 
 /// The local copy of one map.
@@ -198,7 +200,7 @@ impl Replica {
     /// Takes the whole map as it is at the engine; the difference to what was held goes to `emit` behind
     /// an [`Event::Resynced`] that says `reason`.
     pub fn install(&mut self, snapshot: Snapshot, reason: Option<Reason>, mut emit: impl FnMut(Event)) {
-        let Snapshot { position, id, entries } = snapshot;
+        let Snapshot { position, id, entries, .. } = snapshot;
         let from = std::mem::replace(&mut self.position, position);
         let old = std::mem::replace(&mut self.entries, entries);
         self.recent.clear();
@@ -226,7 +228,7 @@ impl Replica {
                 (None, _) => copy = Entries::default(),
             }
         }
-        self.entries = copy;
+        self.entries.become_copy(copy);
     }
 
     fn drop_passed(&mut self) {

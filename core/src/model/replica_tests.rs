@@ -89,7 +89,8 @@ fn installing_tells_the_difference_by_key() {
         offer(&mut other, &change(revision, key, value), Source::Push);
     }
     let position = Position { generation: GENERATION + 1, revision: 3 };
-    let snapshot = Snapshot { position, id: OpId::default(), entries: other.entries().clone() };
+    let snapshot =
+        Snapshot { position, id: OpId::default(), entries: other.entries().clone(), deadlines: false };
     let mut told = Vec::new();
     replica.install(snapshot, Some(Reason::NewGeneration), |event| told.push(event));
     let keys: Vec<_> = told.iter().map(|event| event.key().map(ToString::to_string)).collect();

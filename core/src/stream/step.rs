@@ -9,7 +9,7 @@ use crate::engine::stream::{Outcome, Settlement, Step, StreamId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{Part, TxnBuilder};
 use crate::model::group::{Answer, Place, Request, Settling};
-use crate::model::log::{Publish, Retention};
+use crate::model::log::{Publish, Refusal, Retention};
 use crate::time;
 
 /// How long a step waits before it is tried again while the engine is coming back.
@@ -155,6 +155,7 @@ impl StepBuilder {
                 Err(part.unwrap_or_else(|| Error::internal("an engine refuses what was not asked of it")))
             }
             Outcome::StreamRefuses(refusal) => Err(refused(refusal)),
+            Outcome::Unknown => Err(refused(Refusal::Unknown)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::engine::{MapEngine, MapId, Page, Reply, Request, Sink, Source, Tip, Verdict};
+use crate::engine::{Log, MapEngine, MapId, Page, Reply, Request, Sink, Source, Tip, Verdict};
 use crate::error::{Error, Result};
 use crate::model::change::{Batch, Change};
 use crate::model::entries::Entries;
@@ -186,8 +186,8 @@ impl MapEngine for Attached {
 
     fn scan(&self, _cursor: u64) -> Reply<'_, Page> {
         let entries = self.state.lock().entries.clone();
-        let entries = entries.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        Box::pin(ready(Ok(Page { entries, cursor: 0 })))
+        let entries: Vec<_> = entries.iter().map(|(key, entry)| Ok((key.clone(), entry.clone()))).collect();
+        Box::pin(ready(Ok(Page { entries: Box::new(entries.into_iter()), cursor: 0 })))
     }
 
     fn read(&self, key: Key) -> Reply<'_, Option<Entry>> {
@@ -196,12 +196,15 @@ impl MapEngine for Attached {
         Box::pin(ready(Ok(live)))
     }
 
-    fn log(&self, from: Position) -> Reply<'_, Vec<Batch>> {
+    fn log(&self, from: Position) -> Reply<'_, Log> {
         let state = self.state.lock();
         let first = state.log.partition_point(|batch| batch.last() < from);
         let same = |batch: &&Batch| batch.generation == from.generation;
-        let batches = state.log.iter().skip(first).take_while(same).take(LOG_PAGE).cloned().collect();
-        Box::pin(ready(Ok(batches)))
+        let batches: Vec<Batch> =
+            state.log.iter().skip(first).take_while(same).take(LOG_PAGE).cloned().collect();
+        let last = batches.get(LOG_PAGE - 1).map(Batch::last);
+        let next = last.map(|last| Position { revision: last.revision + 1, ..last });
+        Box::pin(ready(Ok(Log { batches, next })))
     }
 }
 

@@ -76,6 +76,7 @@ impl Locked<'_> {
             let prepared = state.prepare(id, request, context)?;
             match &prepared {
                 Prepared::Known(Verdict::Refused(refusal)) => return Ok(Err(Outcome::MapRefuses(*refusal))),
+                Prepared::Known(Verdict::Unknown) => return Ok(Err(Outcome::Unknown)),
                 Prepared::Known(Verdict::Unchanged { matched: false }) => return Ok(Err(Outcome::Unmatched)),
                 Prepared::Change(decision) if !decision.matched => return Ok(Err(Outcome::Unmatched)),
                 _ => plan.push(prepared),

@@ -3,7 +3,7 @@
 use std::sync::Weak;
 
 use super::args::Args;
-use super::codec;
+use super::codec::{self, Keep};
 use super::commit::{Done, Freight};
 use super::resp::Value;
 use super::script::{DESTROY, SET, Script, WRITE};
@@ -183,7 +183,7 @@ fn writes_done(answer: Value, count: usize) -> Option<Result<Done<Writes>>> {
     if message.is_empty() {
         return Some(Ok(Done { news: None, verdicts }));
     }
-    let changes = codec::decode_message(&message);
+    let changes = codec::decode_message(&message, Keep::Values);
     Some(changes.map(|changes| Done { news: Some(changes), verdicts }))
 }
 
@@ -199,6 +199,7 @@ pub(super) fn first_verdict(answer: Value) -> Option<Result<Verdict>> {
 pub(super) fn refusal(status: &Value) -> Option<Result<Outcome>> {
     Some(verdict(status, 0)?.map(|verdict| match verdict {
         Verdict::Refused(refusal) => Outcome::MapRefuses(refusal),
+        Verdict::Unknown => Outcome::Unknown,
         Verdict::Applied { .. } | Verdict::Unchanged { .. } => Outcome::Unmatched,
     }))
 }

@@ -153,10 +153,21 @@ fn encode_txn(txn: &Txn, args: &mut Args) {
     }
 }
 
+/// What the values of a message keep in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Small ones only themselves: they are copied, and neither a big message nor the buffer that it was read with
+    /// stays for them.
+    Values,
+    /// The whole message, and they cost no copy.
+    Message,
+}
+
 /// Reads bytes from the front.
 struct Reader<'a> {
     bytes: &'a Bytes,
     at: usize,
+    keep: Keep,
 }
 
 impl<'a> Reader<'a> {
@@ -211,12 +222,15 @@ impl<'a> Reader<'a> {
         self.bytes(length)
     }
 
-    /// Small ones are copied, so that they do not keep a big message, or what it was read with, in memory.
     fn bytes(&mut self, length: usize) -> Result<Bytes> {
         let start = self.at;
         let taken = self.take(length)?;
         let small = resp::is_small(length) || length.saturating_mul(4) < self.bytes.len();
-        Ok(if small { Bytes::copy_from_slice(taken) } else { self.bytes.slice(start..start + length) })
+        Ok(if small && self.keep == Keep::Values {
+            Bytes::copy_from_slice(taken)
+        } else {
+            self.bytes.slice(start..start + length)
+        })
     }
 }
 
@@ -231,7 +245,7 @@ pub(super) fn key(bytes: &[u8]) -> Result<Key> {
 
 /// Reads only which changes a message has: the first, whose it was, and how many.
 pub(super) fn decode_head(bytes: &Bytes) -> Option<(Position, OpId, u64)> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, keep: Keep::Values };
     let generation = reader.u64().ok()?;
     let _at = reader.u64().ok()?;
     let (revision, count) = (reader.u64().ok()?, reader.u32().ok()?);
@@ -240,8 +254,8 @@ pub(super) fn decode_head(bytes: &Bytes) -> Option<(Position, OpId, u64)> {
 }
 
 /// Reads a message.
-pub(super) fn decode_message(bytes: &Bytes) -> Result<Batch> {
-    let mut reader = Reader { bytes, at: 0 };
+pub(super) fn decode_message(bytes: &Bytes, keep: Keep) -> Result<Batch> {
+    let mut reader = Reader { bytes, at: 0, keep };
     let (generation, at, first) = (reader.u64()?, reader.u64()?, reader.u64()?);
     let count = u64::from(reader.u32()?);
     let last = first.checked_add(count).ok_or_else(|| foreign("a revision is out of range"))?;
@@ -256,7 +270,11 @@ pub(super) fn decode_message(bytes: &Bytes) -> Result<Batch> {
 fn decode_change(reader: &mut Reader<'_>, revision: u64) -> Result<Change> {
     let _length = reader.u32()?;
     let (id, matched, count) = (reader.id()?, reader.u8()? != 0, reader.u16()?);
-    let effects = (0..count).map(|_| decode_effect(reader)).collect::<Result<_>>()?;
+    // Each effect has a byte at least: room is made for no more than there can be.
+    let mut effects = Vec::with_capacity(usize::from(count).min(reader.bytes.len() - reader.at));
+    for _ in 0..count {
+        effects.push(decode_effect(reader)?);
+    }
     Ok(Change { revision, id, matched, effects })
 }
 
@@ -303,7 +321,7 @@ pub(super) fn is_key(field: &[u8]) -> bool {
 
 /// Reads an entry of the hash.
 pub(super) fn decode_entry(bytes: &Bytes) -> Result<Stored> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, keep: Keep::Values };
     let (revision, deadline, shape) = (reader.u64()?, reader.deadline()?, reader.u8()?);
     let known = Shape::from_u8(shape % LONG).ok_or_else(|| foreign("a value has an unknown shape"))?;
     let entry = |value| Entry { revision, deadline, shape: known, value };
@@ -315,7 +333,7 @@ pub(super) fn decode_entry(bytes: &Bytes) -> Result<Stored> {
 
 /// Reads the hash's field for the map itself.
 pub(super) fn decode_tip(bytes: &Bytes) -> Result<Tip> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, keep: Keep::Values };
     let position = Position { generation: reader.u64()?, revision: reader.u64()? };
     let id = reader.id()?;
     let (_mean, _segments) = (reader.u32()?, reader.u32()?);
@@ -349,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_packed() {
-        let batch = decode_message(&message()).expect("a message");
+        let batch = decode_message(&message(), Keep::Values).expect("a message");
         assert_eq!((batch.generation, batch.at), (7, 1_000));
         let value = Bytes::from("v");
         let put = Effect::Put { key: "k".into(), value, shape: Shape::Plain, deadline: None };
@@ -361,14 +379,14 @@ mod tests {
     fn torn_and_foreign_messages_are_errors() {
         let whole = message();
         for cut in 0..whole.len() {
-            assert!(decode_message(&whole.slice(..cut)).is_err(), "{cut}");
+            assert!(decode_message(&whole.slice(..cut), Keep::Values).is_err(), "{cut}");
         }
         for at in 0..whole.len() {
             let mut bent = whole.to_vec();
             bent[at] ^= 0xff;
-            drop(decode_message(&bent.into()));
+            drop(decode_message(&bent.into(), Keep::Message));
         }
-        assert!(decode_message(&[&whole[..], b"x"].concat().into()).is_err());
+        assert!(decode_message(&[&whole[..], b"x"].concat().into(), Keep::Values).is_err());
         assert!(decode_entry(&Bytes::from("short")).is_err());
         assert!(decode_tip(&Bytes::from("short")).is_err());
     }

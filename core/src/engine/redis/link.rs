@@ -118,6 +118,20 @@ impl Link {
         self.ask(&connection, &command).await
     }
 
+    /// Sends a command and waits for what `read` makes of its answer, on the task that reads: beside the caller's own
+    /// work, if that is much.
+    pub(super) async fn call_and<T: Send + 'static>(
+        &self,
+        command: Cmd,
+        read: impl FnOnce(Value) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let connection = self.ready(Role::Commands).await?;
+        let (sender, answer) = oneshot::channel();
+        let answered = |answer: RedisResult<Value>| drop(sender.send(answer.map(read)));
+        connection.send(&command.get_packed_command(), Box::new(answered));
+        answer.await.unwrap_or_else(|_| Err(mux::lost())).map_err(|error| self.failure(&error))?
+    }
+
     /// Has a sink hear a channel; the number is for [`Link::leave`].
     pub(super) async fn subscribe(&self, channel: &[u8], ear: Ear) -> Result<u64> {
         let _turn = self.subscribing.lock().await;

@@ -6,42 +6,48 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::call::{Keys, Writes};
-use super::codec::{self, Stored};
+use super::codec::{self, Keep, Stored};
 use super::commit::Commit;
 use super::link::Link;
 use super::resp::{self, Value};
-use crate::engine::{MapEngine, Page, Reply, Request, Tip, Verdict};
+use crate::engine::{Log, MapEngine, Page, Reply, Request, Tip, Verdict};
 use crate::error::{Error, Result};
 use crate::model::change::Batch;
 use crate::model::value::{Entry, Key, Position};
 
-/// How many entries the server is asked for in one step of a scan: at most 3 ms of its time. Four times as many as in
-/// steps of 1 ms take it a quarter less in all.
-const SCAN: usize = 4_000;
-/// How many log entries one call gives at most.
-const LOG: usize = 1_000;
+/// Up to how many effects of changes are loaded from the log: it costs the server a tenth, and this client as much, as
+/// so many keys of a scan.
+const REPLAY: u64 = 2;
 
-/// How many things the next call asks for: few at first, then as many as are about a megabyte.
-struct Step(AtomicUsize);
+/// How many things the next call asks for: few at first, then as many as are about so many bytes.
+struct Step {
+    next: AtomicUsize,
+    most: usize,
+    bytes: usize,
+}
 
 impl Step {
     const FIRST: usize = 16;
-    const BYTES: usize = 1 << 20;
+
+    /// Entries of the hash. The most takes the server 3 ms; four times as many as in steps of 1 ms take it a quarter
+    /// less in all.
+    const fn scan() -> Self {
+        Self { next: AtomicUsize::new(Self::FIRST), most: 4_000, bytes: 1 << 20 }
+    }
+
+    /// Entries of the log. They are decoded where answers are read, and the next answer waits for that.
+    const fn log() -> Self {
+        Self { next: AtomicUsize::new(Self::FIRST / 4), most: 1_000, bytes: 512 << 10 }
+    }
 
     fn next(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.next.load(Ordering::Relaxed)
     }
 
     /// So many things were so many bytes.
-    fn learn(&self, things: usize, bytes: usize, most: usize) {
-        let step = (Self::BYTES * things).checked_div(bytes).unwrap_or(most);
-        self.0.store(step.clamp(1, most), Ordering::Relaxed);
-    }
-}
-
-impl Default for Step {
-    fn default() -> Self {
-        Self(AtomicUsize::new(Self::FIRST))
+    fn learn(&self, things: usize, bytes: usize) {
+        let step = (self.bytes * things).checked_div(bytes).unwrap_or(self.most);
+        self.next.store(step.clamp(1, self.most), Ordering::Relaxed);
     }
 }
 
@@ -57,7 +63,7 @@ pub(super) struct RedisMap {
 
 impl RedisMap {
     pub(super) fn new(link: Arc<Link>, commit: Arc<Commit<Writes>>, subscription: u64) -> Self {
-        Self { link, commit, subscription, scan_step: Step::default(), log_step: Step::default() }
+        Self { link, commit, subscription, scan_step: Step::scan(), log_step: Step::log() }
     }
 
     fn keys(&self) -> &Keys {
@@ -111,39 +117,80 @@ impl RedisMap {
             return Err(strange());
         };
         let cursor = std::str::from_utf8(&cursor).ok().and_then(|text| text.parse().ok());
-        let mut page =
-            Page { entries: Vec::with_capacity(fields.len() / 2), cursor: cursor.ok_or_else(strange)? };
-        self.scan_step.learn(fields.len() / 2, fields.iter().map(length).sum(), SCAN);
-        let mut fields = fields.into_iter();
-        while let (Some(Value::Text(key)), Some(Value::Text(entry))) = (fields.next(), fields.next()) {
-            if codec::is_key(&key) {
-                let entry = match codec::decode_entry(&entry)? {
-                    Stored::Whole(entry) => Some(Entry { value: resp::detached(entry.value), ..entry }),
-                    // A list and its segments belong to one moment: that of this read.
-                    Stored::Long(_, count) => self.whole(&key, count).await?,
-                };
-                let key = codec::key(&key)?;
-                page.entries.extend(entry.map(|entry| (key, entry)));
+        let bytes = fields.iter().map(length).sum();
+        self.scan_step.learn(fields.len() / 2, bytes);
+        let mut lists = Vec::new();
+        for field in fields.chunks_exact(2) {
+            if let [Value::Text(key), Value::Text(stored)] = field
+                && codec::is_key(key)
+                && let Stored::Long(_, count) = codec::decode_entry(stored)?
+            {
+                // A list and its segments belong to one moment: that of this read.
+                let entry = self.whole(key, count).await?;
+                lists.extend(entry.map(|entry| Ok((codec::key(key)?, entry))));
             }
         }
-        Ok(page)
+        // Values stay slices of what was read: all of a load's together keep about as much as the map has when it is
+        // loaded, however few of them are still there later. Those of a small page are better off alone.
+        let alone = resp::is_small(bytes);
+        let entries = pairs(fields).filter_map(move |(key, stored)| entry(&key, &stored, alone).transpose());
+        Ok(Page { entries: Box::new(entries.chain(lists)), cursor: cursor.ok_or_else(strange)? })
     }
 
-    async fn log_page(&self, from: Position) -> Result<Vec<Batch>> {
+    async fn log_page(&self, from: Position, keep: Keep) -> Result<Log> {
         let mut command = redis::cmd("XRANGE");
         let first = format!("{}-{}", from.generation, from.revision);
-        command.arg(self.keys().log()).arg(first).arg(from.generation).arg("COUNT").arg(self.log_step.next());
-        let Value::Array(entries) = self.link.call(command).await? else { return Err(strange()) };
-        let (count, mut bytes) = (entries.len(), 0);
-        let message = |entry| {
-            let message = log_message(entry)?;
-            bytes += message.len();
-            codec::decode_message(&message)
-        };
-        let batches = entries.into_iter().map(message).collect();
-        self.log_step.learn(count, bytes, LOG);
-        batches
+        let most = self.log_step.next();
+        command.arg(self.keys().log()).arg(first).arg(from.generation).arg("COUNT").arg(most);
+        let read = move |answer| read_log(answer, keep);
+        let (batches, bytes) = self.link.call_and(command, read).await?;
+        self.log_step.learn(batches.len(), bytes);
+        let last = batches.get(most - 1).map(Batch::last);
+        Ok(Log { next: last.map(|last| Position { revision: last.revision + 1, ..last }), batches })
     }
+
+    async fn count(&self) -> Result<u64> {
+        let mut command = redis::cmd("HLEN");
+        command.arg(self.keys().hash());
+        match self.link.call(command).await? {
+            Value::Int(count) => Ok(u64::try_from(count).unwrap_or(0)),
+            _ => Err(strange()),
+        }
+    }
+}
+
+/// The keys and entries of a hash, from its fields and values in turn.
+fn pairs(fields: Vec<Value>) -> impl Iterator<Item = (Bytes, Bytes)> {
+    let mut fields = fields.into_iter();
+    std::iter::from_fn(move || match (fields.next(), fields.next()) {
+        (Some(Value::Text(key)), Some(Value::Text(stored))) => Some((key, stored)),
+        _ => None,
+    })
+}
+
+/// An entry of the hash that is there as a whole.
+fn entry(key: &Bytes, stored: &Bytes, alone: bool) -> Result<Option<(Key, Entry)>> {
+    if !codec::is_key(key) {
+        return Ok(None);
+    }
+    let Stored::Whole(mut entry) = codec::decode_entry(stored)? else { return Ok(None) };
+    if alone {
+        entry.value = resp::detached(entry.value);
+    }
+    Ok(Some((codec::key(key)?, entry)))
+}
+
+/// The changes of some entries of the log, and how many bytes these were.
+fn read_log(answer: Value, keep: Keep) -> Result<(Vec<Batch>, usize)> {
+    let Value::Array(entries) = answer else { return Err(strange()) };
+    let mut bytes = 0;
+    let message = |entry| {
+        let message = log_message(entry)?;
+        bytes += message.len();
+        codec::decode_message(&message, keep)
+    };
+    let batches = entries.into_iter().map(message).collect::<Result<_>>()?;
+    Ok((batches, bytes))
 }
 
 /// The message in an entry of the log: `[id, ["d", message]]`.
@@ -185,8 +232,16 @@ impl MapEngine for RedisMap {
         })
     }
 
-    fn log(&self, from: Position) -> Reply<'_, Vec<Batch>> {
-        Box::pin(self.log_page(from))
+    fn log(&self, from: Position) -> Reply<'_, Log> {
+        Box::pin(self.log_page(from, Keep::Values))
+    }
+
+    fn replay(&self, from: Position) -> Reply<'_, Log> {
+        Box::pin(self.log_page(from, Keep::Message))
+    }
+
+    fn replayable(&self) -> Reply<'_, u64> {
+        Box::pin(async { Ok(REPLAY * self.count().await?) })
     }
 }
 

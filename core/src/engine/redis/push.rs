@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::RwLock;
 
-use super::codec;
+use super::codec::{self, Keep};
 use super::resp::Value;
 use super::stream::notice;
 use crate::engine::stream::StreamSink;
@@ -123,7 +123,7 @@ fn tell_maps(sinks: &[Arc<dyn Sink>], payload: &Bytes) -> Result<()> {
     if known.is_some_and(|(first, id, count)| sinks.iter().all(|sink| sink.knows(first, id, count))) {
         return Ok(()); // mostly the client's own writes, whose answers were faster
     }
-    let batch = codec::decode_message(payload)?;
+    let batch = codec::decode_message(payload, Keep::Values)?;
     sinks.iter().for_each(|sink| sink.batch(&batch, Source::Push));
     Ok(())
 }

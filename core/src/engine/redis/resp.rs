@@ -4,14 +4,16 @@
 //! that; a string is a slice of what was read, so that it costs no copy and no allocation; bytes that are not of the
 //! protocol are an error, and what they claim to be long reserves nothing before it is there.
 //!
-//! A string keeps the read buffer that it is a slice of. Who keeps it for longer than the answer takes
-//! [`detached`] ones.
+//! A short string keeps the read buffer that it is a slice of, a long one mostly only itself. Who keeps one for longer
+//! than an answer lives takes it [`detached`].
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// How much is read at once, if there is as much.
 const CHUNK: usize = 64 << 10;
+/// For how much of a long string room is made before any of it is there.
+const AT_ONCE: usize = 1 << 20;
 /// With less room than this a new buffer is begun.
 const ROOM: usize = 4 << 10;
 /// The longest line: a number, a status or an error.
@@ -57,12 +59,12 @@ pub(super) struct Reader {
     searched: usize,
     /// The string whose length was read, and how long it is.
     string: Option<(Form, usize)>,
+    /// What is here of it, if it is long and was not here at once: it has a buffer of its own.
+    long: Option<BytesMut>,
     /// The arrays that are not complete yet, each inside the one before.
     open: Vec<Open>,
     /// How many bytes the value has so far.
     taken: usize,
-    /// Whether a long string has made the buffer larger than it is to stay.
-    oversized: bool,
 }
 
 /// What is inside a string with a length.
@@ -102,24 +104,32 @@ enum Piece {
 impl Reader {
     /// Reads what there is; the number of bytes is 0 at the end of the connection.
     pub(super) async fn fill(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
-        self.make_room();
-        socket.read_buf(&mut self.buffer).await
+        match self.long() {
+            Some((long, missing)) => socket.read_buf(&mut long.limit(missing)).await,
+            None => {
+                if self.buffer.capacity() - self.buffer.len() < ROOM {
+                    self.buffer.reserve(CHUNK);
+                }
+                socket.read_buf(&mut self.buffer).await
+            }
+        }
     }
 
-    fn make_room(&mut self) {
-        let read = self.buffer.len();
-        if self.oversized && self.string.is_none() && read <= CHUNK {
-            let mut buffer = BytesMut::with_capacity(read + CHUNK);
-            buffer.extend_from_slice(&self.buffer);
-            (self.buffer, self.oversized) = (buffer, false);
+    /// The buffer of the long string that is being read, with room for more of it, and how much it lacks.
+    fn long(&mut self) -> Option<(&mut BytesMut, usize)> {
+        let (_, length) = self.string.filter(|(_, length)| !is_small(*length))?;
+        let long = self.long.get_or_insert_with(|| {
+            let here = self.buffer.split_to(self.buffer.len().min(length));
+            let mut long = BytesMut::with_capacity(length.min(AT_ONCE).max(here.len()));
+            long.extend_from_slice(&here);
+            long
+        });
+        let missing = length - long.len();
+        if missing > 0 && long.len() == long.capacity() {
+            // It gets no more room than it has shown to need, doubled each time.
+            long.reserve(missing.min(long.len()));
         }
-        if self.buffer.capacity() - read < ROOM {
-            // A long string gets no more room than it has shown to need, doubled each time.
-            let missing = self.string.map_or(0, |(_, length)| (length + 2).saturating_sub(read));
-            let more = missing.min(read).max(CHUNK);
-            self.oversized |= more > CHUNK;
-            self.buffer.reserve(more);
-        }
+        (missing > 0).then_some((long, missing))
     }
 
     /// The next value that is complete, if there is one.
@@ -224,12 +234,21 @@ impl Reader {
 
     /// A string whose length is known.
     fn string(&mut self, form: Form, length: usize) -> Result<Option<Piece>, Malformed> {
-        match self.buffer.get(length..length + 2) {
+        let long = match &self.long {
+            Some(long) if long.len() < length => return Ok(None),
+            long => long.is_some(),
+        };
+        let rest = if long { 0 } else { length };
+        match self.buffer.get(rest..rest + 2) {
             None => return Ok(None),
             Some(b"\r\n") => self.string = None,
             Some(_) => return Err(Malformed),
         }
-        let mut text = self.split(length)?;
+        let mut text = self.split(rest)?;
+        if let Some(long) = self.long.take() {
+            self.taken += long.len();
+            text = long.freeze();
+        }
         Ok(Some(Piece::Whole(match form {
             Form::Plain => Value::Text(text),
             Form::Error => Value::Error(text),
@@ -304,8 +323,8 @@ fn double(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The same bytes, for who keeps them: small ones without the read buffer that they are a slice of. Larger ones may
-/// keep four times their size.
+/// The same bytes, for who keeps them: short ones without the read buffer that they are a slice of. Longer ones keep
+/// four times their size at most.
 pub(super) fn detached(bytes: Bytes) -> Bytes {
     if is_small(bytes.len()) { Bytes::copy_from_slice(&bytes) } else { bytes }
 }

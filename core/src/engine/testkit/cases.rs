@@ -124,7 +124,12 @@ async fn kept(bench: &Bench<'_>) -> Result<()> {
         last = map.applied("k", set(&number.to_string())).await?;
     }
     let from = crate::model::value::Position { revision: 4, ..last };
-    let batches = map.link.log(from).await?;
+    let mut page = map.link.log(from).await?;
+    let mut batches = std::mem::take(&mut page.batches);
+    while let Some(next) = page.next {
+        page = map.link.log(next).await?;
+        batches.append(&mut page.batches);
+    }
     let changes: Vec<_> =
         batches.iter().flat_map(|batch| &batch.changes).filter(|change| change.revision >= 4).collect();
     assert_eq!(
@@ -134,7 +139,7 @@ async fn kept(bench: &Bench<'_>) -> Result<()> {
     assert!(changes.iter().all(|change| change.id.writer == map.writer && change.id.seq == change.revision));
     assert!(matches!(&changes[0].effects[..], [Effect::Put { value, .. }] if *value == "3"));
     let beyond = crate::model::value::Position { revision: 11, ..last };
-    assert!(map.link.log(beyond).await?.is_empty());
+    assert!(map.link.log(beyond).await?.batches.is_empty());
     Ok(())
 }
 
@@ -203,7 +208,10 @@ async fn scanned(bench: &Bench<'_>) -> Result<()> {
     let mut cursor = 0;
     loop {
         let page = map.link.scan(cursor).await?;
-        seen.extend(page.entries.into_iter().map(|(key, entry)| (key.to_string(), entry)));
+        for entry in page.entries {
+            let (key, entry) = entry?;
+            seen.insert(key.to_string(), entry);
+        }
         cursor = page.cursor;
         if cursor == 0 {
             break;

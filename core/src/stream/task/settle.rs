@@ -143,7 +143,7 @@ impl Task {
                 Outcome::Done { .. } | Outcome::GroupRefuses(Answer::Lost(_)) => {}
                 Outcome::GroupRefuses(_) => return Ok(Turn::Fenced),
                 Outcome::StreamRefuses(refusal) => return Err(crate::stream::publish::refused(refusal)),
-                Outcome::Unmatched | Outcome::MapRefuses(_) => {
+                Outcome::Unmatched | Outcome::MapRefuses(_) | Outcome::Unknown => {
                     return Err(Error::internal("an engine refuses what was not asked of it"));
                 }
             }
