@@ -180,6 +180,10 @@ impl Desk {
                 Err(error) => refused = refused.and(Err(error)),
             }
         }
+        if events.is_empty() {
+            drop(told.send(Ok(())));
+            return (hears, refused);
+        }
         state.asks.push(Ask { events, fate, told: Some(told) });
         let first = state.asks.len() == 1;
         drop(state);

@@ -9,7 +9,7 @@
 //! 4. **Published once**: a publish whose answer was lost is looked for before it is sent again, and with a `dedup_id`
 //!    whoever publishes the same again appends nothing.
 //! 5. **A deleted stream is told**, and its next life has other ids.
-//! 6. **Acknowledging and writing in one step**: [`Delivery::ack_with`].
+//! 6. **Acknowledging and writing in one step**: [`Answer::ack_with`].
 //! 7. **A consumer's death costs nothing but time**: what it held is delivered to others.
 
 mod desk;
@@ -33,7 +33,7 @@ pub use info::{GroupInfo, StreamInfo};
 pub use options::{PublishOptions, ReaderOptions, SinkOptions, StreamOptions};
 pub use publish::{Message, Published};
 pub use reader::Reader;
-pub use sink::{Delivery, Sink};
+pub use sink::{Answer, Delivery, Sink, Ticket};
 pub use step::StepBuilder;
 
 pub(crate) use shared::Shared;

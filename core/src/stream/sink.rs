@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::Stream;
 use super::desk::{Desk, Fate, Served};
@@ -130,8 +131,8 @@ impl Sink {
     fn delivery(&self, item: Item<Served>) -> Item<Delivery> {
         match item {
             Item::Event(Served { event, place, count, membership, consumer }) => {
-                let inner = self.inner.clone();
-                Item::Event(Delivery { event, place, count, membership, consumer, inner })
+                let (inner, ticket) = (self.inner.clone(), Ticket { membership, consumer, place });
+                Item::Event(Delivery { event, ticket, count, inner })
             }
             Item::Gap(gap) => Item::Gap(gap),
             Item::Deleted => Item::Deleted,
@@ -143,10 +144,18 @@ impl Sink {
     /// *Errors*: the first of those that [`Delivery::ack`] would give; the other events are acknowledged all the same.
     /// *Cost*: one round trip for all.
     pub async fn ack_batch<'a>(&self, events: impl IntoIterator<Item = &'a Delivery>) -> Result<()> {
-        let places = events.into_iter().map(|event| (event.membership, event.place));
-        let (hears, refused) = self.inner.desk.ask(places, Fate::Done);
-        let heard = self.inner.hear(hears).await;
-        refused.and(heard).map_err(|error| error.at("sink.ack_batch", &self.inner.group))
+        self.ack_tickets(events.into_iter().map(Delivery::ticket)).await
+    }
+
+    /// As [`Sink::ack_batch`], for events that are known by their tickets.
+    pub async fn ack_tickets(&self, tickets: impl IntoIterator<Item = Ticket>) -> Result<()> {
+        self.inner.answer("sink.ack_batch", tickets, Fate::Done).await
+    }
+
+    /// An event that this sink has handed out, by its ticket: the way back for who could not keep the [`Delivery`].
+    #[must_use]
+    pub fn redeem(&self, ticket: Ticket) -> Answer<'_> {
+        Answer { ticket, inner: &self.inner }
     }
 
     /// Leaves the group: what was not handed out goes to other consumers at once and is not counted as delivered; what
@@ -161,17 +170,26 @@ impl Sink {
     }
 }
 
-/// An event that a sink has handed out, to be answered: [`ack`](Self::ack), [`nack`](Self::nack) or
-/// [`term`](Self::term). It is an [`Event`] by its contents.
+/// Names an event that a sink has handed out, for that sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Counts the sink's memberships of its group.
+    pub membership: u64,
+    /// The sink's name in the group.
+    pub consumer: ConsumerId,
+    /// The lane of the group, and the event's number.
+    pub place: Place,
+}
+
+/// An event that a sink has handed out, to be answered: [`ack`](Answer::ack), [`nack`](Answer::nack) or
+/// [`term`](Answer::term). It is an [`Event`] by its contents.
 ///
 /// Dropped unanswered, it is delivered again when its `ack_wait` is over.
 #[derive(Clone)]
 pub struct Delivery {
     event: Event,
-    place: Place,
+    ticket: Ticket,
     count: u32,
-    membership: u64,
-    consumer: ConsumerId,
     inner: Arc<Inner>,
 }
 
@@ -185,12 +203,10 @@ impl Deref for Delivery {
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Delivery({:?}, {} of them)", self.event, self.count)
+        write!(out, "Delivery({:?}, number {})", self.event, self.count)
     }
 }
 
-/// Answers. *Errors* of all of them: `Conflict` if the event was answered before or its `ack_wait` is over; `Fenced` if
-/// it is not this consumer's any more; `Closed`, `Timeout`, `Unavailable`.
 impl Delivery {
     /// The event, for good.
     #[must_use]
@@ -204,31 +220,88 @@ impl Delivery {
         self.count
     }
 
+    /// Its ticket.
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    fn answer(&self) -> Answer<'_> {
+        Answer { ticket: self.ticket, inner: &self.inner }
+    }
+
+    /// See [`Answer::ack`].
+    pub async fn ack(&self) -> Result<()> {
+        self.answer().ack().await
+    }
+
+    /// See [`Answer::nack`].
+    pub async fn nack(&self) -> Result<()> {
+        self.answer().nack().await
+    }
+
+    /// See [`Answer::nack_after`].
+    pub async fn nack_after(&self, delay: Duration) -> Result<()> {
+        self.answer().nack_after(delay).await
+    }
+
+    /// See [`Answer::term`].
+    pub async fn term(&self, reason: &str) -> Result<()> {
+        self.answer().term(reason).await
+    }
+
+    /// See [`Answer::progress`].
+    pub fn progress(&self) -> Result<()> {
+        self.answer().progress()
+    }
+
+    /// See [`Answer::ack_with`].
+    pub async fn ack_with(&self, step: StepBuilder) -> Result<()> {
+        self.answer().ack_with(step).await
+    }
+}
+
+/// The answer to an event that a sink has handed out. *Errors* of all of them: `Conflict` if it was answered before or
+/// its `ack_wait` is over; `Fenced` if it is not this consumer's any more; `Closed`, `Timeout`, `Unavailable`.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    ticket: Ticket,
+    inner: &'a Inner,
+}
+
+impl std::fmt::Debug for Answer<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Answer({:?})", self.ticket)
+    }
+}
+
+impl Answer<'_> {
     /// The event is dealt with: when this returns, it is not delivered again.
     ///
     /// *Cost*: a round trip, which all answers that meet share.
-    pub async fn ack(&self) -> Result<()> {
-        self.answer("delivery.ack", Fate::Done).await
+    pub async fn ack(self) -> Result<()> {
+        self.inner.answer("delivery.ack", [self.ticket], Fate::Done).await
     }
 
     /// The event could not be dealt with: it is delivered again after the group's next pause.
-    pub async fn nack(&self) -> Result<()> {
-        self.answer("delivery.nack", Fate::Back(None)).await
+    pub async fn nack(self) -> Result<()> {
+        self.inner.answer("delivery.nack", [self.ticket], Fate::Back(None)).await
     }
 
-    /// As [`Delivery::nack`], after a time of its own.
-    pub async fn nack_after(&self, delay: std::time::Duration) -> Result<()> {
-        self.answer("delivery.nack", Fate::Back(Some(millis(delay)))).await
+    /// As [`Answer::nack`], after a time of its own.
+    pub async fn nack_after(self, delay: Duration) -> Result<()> {
+        self.inner.answer("delivery.nack", [self.ticket], Fate::Back(Some(millis(delay)))).await
     }
 
     /// The event can never be dealt with: it goes to the dead letter now.
-    pub async fn term(&self, reason: &str) -> Result<()> {
-        self.answer("delivery.term", Fate::Dead(reason.to_owned())).await
+    pub async fn term(self, reason: &str) -> Result<()> {
+        self.inner.answer("delivery.term", [self.ticket], Fate::Dead(reason.to_owned())).await
     }
 
     /// The event is being worked on: its `ack_wait` begins anew. Takes no round trip.
-    pub fn progress(&self) -> Result<()> {
-        let done = self.inner.desk.progress(self.membership, self.place);
+    pub fn progress(self) -> Result<()> {
+        let Ticket { membership, place, .. } = self.ticket;
+        let done = self.inner.desk.progress(membership, place);
         done.map_err(|error| error.at("delivery.progress", &self.inner.group))
     }
 
@@ -236,30 +309,29 @@ impl Delivery {
     ///
     /// *Errors*: `Conflict` if a condition of the step does not hold: the event is then as it was, and may be answered
     /// otherwise. Else as those of its parts. *Cost*: one round trip.
-    pub async fn ack_with(&self, step: StepBuilder) -> Result<()> {
-        let Inner { shared, desk, group } = &*self.inner;
-        let membership = (self.membership, self.consumer);
-        let done = step.settle(shared, desk, group, membership, self.place);
-        done.await.map_err(|error| error.at("delivery.ack_with", &self.inner.group))
-    }
-
-    async fn answer(&self, operation: &'static str, fate: Fate) -> Result<()> {
-        let (hears, refused) = self.inner.desk.ask([(self.membership, self.place)], fate);
-        let done = match refused {
-            Ok(()) => self.inner.hear(hears).await,
-            Err(error) => Err(error),
-        };
-        done.map_err(|error| error.at(operation, &self.inner.group))
+    pub async fn ack_with(self, step: StepBuilder) -> Result<()> {
+        let Inner { shared, desk, group } = self.inner;
+        let Ticket { membership, consumer, place } = self.ticket;
+        let done = step.settle(shared, desk, group, (membership, consumer), place);
+        done.await.map_err(|error| error.at("delivery.ack_with", group))
     }
 }
 
 impl Inner {
-    async fn hear(&self, hears: oneshot::Receiver<Result<()>>) -> Result<()> {
+    async fn answer(
+        &self,
+        operation: &'static str,
+        tickets: impl IntoIterator<Item = Ticket>,
+        fate: Fate,
+    ) -> Result<()> {
+        let places = tickets.into_iter().map(|ticket| (ticket.membership, ticket.place));
+        let (hears, refused) = self.desk.ask(places, fate);
         let told = async { hears.await.unwrap_or_else(|_| Err(Error::closed("the sink is closed"))) };
         let heard = time::within(self.shared.deadline(), "the answer", told).await;
-        heard.map_err(|error| match error.kind() {
+        let heard = heard.map_err(|error| match error.kind() {
             ErrorKind::Timeout => error.with_maybe_applied(true),
             _ => error,
-        })
+        });
+        refused.and(heard).map_err(|error| error.at(operation, &self.group))
     }
 }
