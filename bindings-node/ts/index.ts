@@ -21,6 +21,7 @@ export { type Client, type MapOptions, open } from "./client.js";
 export { type BytesCodec, bytes, type Codec, json, str, type TextCodec } from "./codec.js";
 export { type ErrorCode, type ErrorKind, PonosError } from "./error.js";
 export type * from "./event.js";
+export type { Feed } from "./feed.js";
 export { type LogLevel, type LogRecord, setLogger } from "./log.js";
 export type { PonosMap, Status } from "./map.js";
 export type { CallOptions } from "./queue.js";

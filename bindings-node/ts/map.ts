@@ -132,8 +132,9 @@ export class PonosMap<T> extends Writes<T> implements AsyncDisposable {
    *   if (event.kind === "set") console.log(event.key, event.value, event.revision);
    * }
    */
-  watch(filter: Filter = "*", options: WatchOptions = {}): Watcher<T> {
-    return new Watcher(this[NATIVE], this[VALUES], filter, options);
+  watch(filter: Filter = "*", { signal, ...options }: WatchOptions = {}): Watcher<T> {
+    signal?.throwIfAborted();
+    return new Watcher(read<Handle>(this[NATIVE], "map.watch", [filter, options]), this[VALUES], signal);
   }
 
   /**

@@ -11,7 +11,7 @@ export type Payload = string | Uint8Array;
 /** One value, the items of a list, or those of a set. */
 export type Content = Payload | Payload[] | { set: Payload[] };
 
-/** What is opened: a client, map, snapshot or watcher. */
+/** What is opened: a client, map, snapshot or stream, or what gives things one after the other. */
 export interface Handle {
   /** Whether the codec of a map reads text. */
   text: boolean;
@@ -34,6 +34,7 @@ export interface EventLoop {
 
 interface Native {
   EventLoop: new (settle: (batch: unknown[]) => void, note: Uint32Array) => EventLoop;
+  Handle: abstract new () => Handle;
 }
 
 /** The library comes with this package, or as a package of its own for the platform and its C library. */

@@ -41,15 +41,13 @@ let ready = 0;
  * Starts an operation with its arguments and the options that the caller was given.
  *
  * An answer that is ready at once is returned without a promise, which would take as long as the call. A loop of such
- * calls would keep all else from running for ever, so now and then one comes a turn of Node's loop later; `weight`
- * says how much work of the caller's follows an answer.
+ * calls would keep all else from running for ever, so now and then one comes a turn of Node's loop later.
  */
 export function call<A>(
   on: Handle | undefined,
   op: string,
   args: unknown[],
   options?: CallOptions,
-  weight = 1,
 ): A | Promise<A> {
   if (options === null || (options !== undefined && typeof options !== "object"))
     throw new TypeError(`options are an object, not ${options}`);
@@ -58,10 +56,16 @@ export function call<A>(
   const given = options === undefined ? args : [...args, named];
   const answer: unknown = signal?.aborted ? { aborted: signal.reason } : loop.call(on, op, given);
   if (typeof answer === "number") return later(answer, signal);
+  const pause = breath(1);
+  return pause === undefined ? checked(answer) : pause.then(() => checked<A>(answer));
+}
+
+/** Counts work that was ready at once, by how much it is; now and then, what is to be waited for so that all else can run. */
+export function breath(weight: number): Promise<void> | undefined {
   ready += weight;
-  if (ready < TURN) return checked(answer);
+  if (ready < TURN) return undefined;
   ready = 0;
-  return new Promise((resolve) => setImmediate(resolve, answer)).then(checked<A>);
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A read of the local copy, which never waits. */
@@ -74,7 +78,8 @@ async function later<A>(number: number, signal: AbortSignal | undefined): Promis
   const forget = signal && onAbort(signal, () => loop.cancel(number));
   const answer = await new Promise((resolve) => waiting.set(number, resolve));
   forget?.();
-  if (signal?.aborted) throw signal.reason;
+  // What was opened all the same is given: nobody else could close it.
+  if (signal?.aborted && !(answer instanceof native.Handle)) throw signal.reason;
   return checked(answer);
 }
 

@@ -2,9 +2,9 @@
 
 import type { Values } from "./codec.js";
 import { type MapEvent, unpackEvents } from "./event.js";
+import { Feed } from "./feed.js";
 import type { Handle } from "./native.js";
-import { type CallOptions, call, read } from "./queue.js";
-import { onAbort } from "./signal.js";
+import type { CallOptions } from "./queue.js";
 
 /**
  * Which keys: a key; a pattern, where `*` stands for any characters, `?` for one, and `\` takes the next one
@@ -25,9 +25,6 @@ export interface WatchOptions extends CallOptions {
   from?: "now" | "snapshot" | bigint | number | undefined;
 }
 
-/** How many events cross the border at once, unless the caller says. */
-const BATCH = 256;
-
 /**
  * The events of a map, in order and without gaps, until the map or the watcher is closed.
  *
@@ -35,101 +32,9 @@ const BATCH = 256;
  * one silently. Leaving a `for await` loop by `break`, `return` or an exception closes it. While a call waits
  * for events, the process stays alive.
  */
-export class Watcher<T> implements AsyncIterableIterator<MapEvent<T>, undefined>, AsyncDisposable {
-  readonly #native: Handle;
-  readonly #values: Values<T>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #forget: (() => void) | undefined;
-  #fetched: Generator<MapEvent<T>, undefined> | undefined;
-  #loading: Promise<void> | undefined;
-  #state: "open" | "closed" | "aborted" = "open";
-
+export class Watcher<T> extends Feed<MapEvent<T>> {
   /** @internal */
-  constructor(map: Handle, values: Values<T>, filter: Filter, { signal, ...options }: WatchOptions) {
-    signal?.throwIfAborted();
-    this.#native = read(map, "map.watch", [filter, options]);
-    this.#values = values;
-    this.#signal = signal;
-    this.#forget = signal && onAbort(signal, () => this.#end("aborted"));
-  }
-
-  /**
-   * The next event.
-   *
-   * *Errors*: the reason of the watcher's signal, once it has fired.
-   */
-  async next(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    for (;;) {
-      const event = this.#fetched?.next();
-      if (event?.done === false) return event;
-      if (this.#atEnd()) return { done: true, value: undefined };
-      await this.#load(BATCH);
-    }
-  }
-
-  /**
-   * The events in arrays of up to `max`, 256 if nothing is said: the fast way, for thousands a second.
-   *
-   * @example
-   * for await (const events of prices.watch().batches()) console.log(events.length);
-   */
-  async *batches(max: number = BATCH): AsyncGenerator<MapEvent<T>[], undefined> {
-    try {
-      for (;;) {
-        const events = [...(this.#fetched ?? [])];
-        if (events.length > 0) yield events;
-        else if (this.#atEnd()) return;
-        else await this.#load(max);
-      }
-    } finally {
-      this.close();
-    }
-  }
-
-  /** Unsubscribes at once. A call that waits gets the end of the iteration. A second call does nothing. */
-  close(): void {
-    this.#end("closed");
-  }
-
-  /** Closes the watcher: what leaving a `for await` loop calls. */
-  async return(): Promise<IteratorResult<MapEvent<T>, undefined>> {
-    return { done: true, value: this.close() as undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** Closes the watcher: what `await using` calls. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-  }
-
-  #end(state: "closed" | "aborted"): void {
-    if (this.#state !== "open") return;
-    this.#state = state;
-    this.#fetched = undefined;
-    this.#forget?.();
-    read(this.#native, "watch.close");
-  }
-
-  #atEnd(): boolean {
-    if (this.#state === "aborted") throw this.#signal?.reason;
-    return this.#state === "closed";
-  }
-
-  /** Fetches a batch; whoever wants one meanwhile waits for the same. */
-  #load(max: number): Promise<void> {
-    this.#loading ??= this.#fetch(max).finally(() => {
-      this.#loading = undefined;
-    });
-    return this.#loading;
-  }
-
-  async #fetch(max: number): Promise<void> {
-    const data = await call<Uint8Array>(this.#native, "watch.next", [max], { signal: this.#signal }, 32);
-    if (this.#state !== "open") return;
-    if (data.length === 0) this.close();
-    else this.#fetched = unpackEvents(data, this.#values);
+  constructor(native: Handle, values: Values<T>, signal: AbortSignal | undefined) {
+    super(native, "watch", (data) => [...unpackEvents(data, values)], signal);
   }
 }
