@@ -14,7 +14,7 @@ use ponos_bindings_core::Object;
 use crate::event_loop::Calls;
 use crate::value::{Inside, Key, Shown};
 
-/// A client, map, snapshot or watcher.
+/// A client, map, snapshot or stream, or what gives things one after the other.
 #[napi]
 pub struct Handle {
     pub(crate) object: Object,

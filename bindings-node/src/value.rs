@@ -7,12 +7,13 @@ use std::ptr;
 use std::rc::Rc;
 
 use napi::bindgen_prelude::{
-    BigInt, FromNapiValue, Object as Fields, ToNapiValue, Uint8ArraySlice, Utf16String,
+    BigInt, FromNapiRef as _, FromNapiValue, Object as Fields, ToNapiValue, Uint8ArraySlice, Utf16String,
+    ValidateNapiValue as _,
 };
 use napi::{Error, Result, Status, check_status, sys};
 use ponos::model::items;
 use ponos::{Bytes, Shape};
-use ponos_bindings_core::{Plain, items as given, packed};
+use ponos_bindings_core::{Object, Plain, items as given, packed};
 
 use crate::event_loop::Calls;
 use crate::handle::Handle;
@@ -41,10 +42,27 @@ impl FromNapiValue for Given {
                     let bytes = Uint8ArraySlice::from_napi_value(env, value)?;
                     Plain::Bytes(Bytes::copy_from_slice(&bytes))
                 }
-                sys::ValueType::napi_object => record(&Fields::from_napi_value(env, value)?)?,
+                sys::ValueType::napi_object => match handle(env, value) {
+                    Some(object) => Plain::Object(object),
+                    None => record(&Fields::from_napi_value(env, value)?)?,
+                },
                 _ => Plain::Other("a function or symbol".into()),
             }))
         }
+    }
+}
+
+/// What a value is the handle of, if it is one.
+///
+/// # Safety
+/// The value is an object of this environment.
+unsafe fn handle(env: sys::napi_env, value: sys::napi_value) -> Option<Object> {
+    let mut wrapped = ptr::null_mut();
+    // SAFETY: the caller's promise. Its class is asked for only of what wraps something, which options do not.
+    unsafe {
+        check_status!(sys::napi_unwrap(env, value, &raw mut wrapped)).ok()?;
+        <&Handle>::validate(env, value).ok()?;
+        Some(Handle::from_napi_ref(env, value).ok()?.object.clone())
     }
 }
 
