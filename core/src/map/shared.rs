@@ -114,9 +114,7 @@ impl Shared {
     async fn deliver(&self, write: Write) -> Result<Done> {
         let deadline = self.deadline();
         let id = self.next_id();
-        let seq = id.seq;
-        let expected = Expected { follower: &self.follower, seq };
-        self.follower.expect(seq);
+        let expected = Expected::new(&self.follower, id.seq);
         let mut request = Request { id, write, retry_after: None };
         let verdict = self.insist(&mut request, deadline).await?;
         let position = match verdict {
@@ -125,12 +123,14 @@ impl Shared {
             Verdict::Applied { position, .. } => position,
             Verdict::Unchanged { .. } => self.follower.position(),
         };
-        let visible = async {
-            self.follower.reached(position).await;
-            Ok(())
-        };
-        let shown = time::within(deadline, "showing the write", visible).await;
-        shown.map_err(|error| error.with_maybe_applied(true))?;
+        if !self.follower.has_reached(position) {
+            let visible = async {
+                self.follower.reached(position).await;
+                Ok(())
+            };
+            let shown = time::within(deadline, "showing the write", visible).await;
+            shown.map_err(|error| error.with_maybe_applied(true))?;
+        }
         let (changed, matched) = match verdict {
             Verdict::Applied { matched, .. } => (true, matched),
             Verdict::Unchanged { matched } => (false, matched),
@@ -174,17 +174,26 @@ pub(super) struct Done {
 struct Expected<'a> {
     follower: &'a Follower,
     seq: u64,
+    taken: bool,
 }
 
-impl Expected<'_> {
-    fn take(&self) -> Captured {
+impl<'a> Expected<'a> {
+    fn new(follower: &'a Follower, seq: u64) -> Self {
+        follower.expect(seq);
+        Self { follower, seq, taken: false }
+    }
+
+    fn take(mut self) -> Captured {
+        self.taken = true;
         self.follower.captured(self.seq)
     }
 }
 
 impl Drop for Expected<'_> {
     fn drop(&mut self) {
-        drop(self.follower.captured(self.seq));
+        if !self.taken {
+            drop(self.follower.captured(self.seq));
+        }
     }
 }
 
