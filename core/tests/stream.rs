@@ -10,8 +10,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use ponos::stream::{
-    Delivery, Event, Item, Message, Order, PublishOptions, Reader, ReaderOptions, Sink, SinkOptions, Start,
-    StreamOptions, WhenBehind,
+    Delivery, Event, Item, MAX_WAIT, Message, Order, PublishOptions, Reader, ReaderOptions, Sink,
+    SinkOptions, Start, StreamOptions, WhenBehind, merge,
 };
 use ponos::{Error, ErrorKind, Ponos, Result, StepBuilder, Stream};
 use ponos_test_support::RedisServer;
@@ -376,6 +376,14 @@ async fn an_event_is_acknowledged_and_counted_in_one_step_or_not_at_all() -> Res
             (ErrorKind::Invalid, true)
         );
         event.ack().await?;
+        let alone =
+            StepBuilder::new().map(totals.txn().incr("n", 5)).publish(&out, [Message::new("alone", "x")]);
+        alone.commit().await?;
+        assert_eq!(totals.get("n").as_deref(), Some(&b"6"[..]));
+        assert_eq!(read(&mut results).await.topic(), "alone");
+        assert_eq!(StepBuilder::new().commit().await.unwrap_err().kind(), ErrorKind::Invalid);
+        let twice = StepBuilder::new().map(totals.txn().incr("n", 1)).map(totals.txn().incr("n", 1));
+        assert_eq!(twice.commit().await.unwrap_err().kind(), ErrorKind::Invalid);
         client.close().await;
         Ok(())
     })
@@ -586,6 +594,75 @@ async fn what_is_wrong_is_told_at_the_first_call() -> Result<()> {
         assert_eq!(stream.reader().await.unwrap_err().kind(), ErrorKind::Closed);
         client.close().await;
         assert_eq!(client.stream("wrong").await.unwrap_err().kind(), ErrorKind::Closed);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_gets_its_reply_or_a_time_out() -> Result<()> {
+    everywhere(async |url| {
+        let (one, two) = (Ponos::open(&url).await?, Ponos::open(&url).await?);
+        let (asks, answers) = (one.stream("ask").await?, two.stream("ask").await?);
+        let sink = answers.sink("g").await?;
+        let replier = tokio::spawn(async move {
+            loop {
+                let event = next(&sink).await;
+                if event.topic() == "stop" {
+                    return answers.reply(&event, "x").await.unwrap_err();
+                }
+                assert!(answers.reply(&event, event.payload()).await.unwrap());
+                event.ack().await.unwrap();
+            }
+        });
+        let replies = (0..50).map(|number| {
+            let asks = asks.clone();
+            tokio::spawn(async move {
+                let reply = asks.request("echo", number.to_string(), PATIENCE).await?;
+                assert_eq!(reply, number.to_string());
+                Ok::<_, Error>(())
+            })
+        });
+        for reply in replies.collect::<Vec<_>>() {
+            reply.await.unwrap()?;
+        }
+        asks.publish("stop", "").await?;
+        assert_eq!(within(replier).await.unwrap().kind(), ErrorKind::Invalid);
+        let late = asks.request("nobody", "", Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!((late.kind(), late.maybe_applied()), (ErrorKind::Timeout, true));
+        one.close().await;
+        two.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn merged_streams_keep_the_order_of_each_and_of_time() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let streams = [client.stream("m0").await?, client.stream("m1").await?, client.stream("m2").await?];
+        for number in 0..30 {
+            publish(&streams[number % 3], [number]).await?;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let options = ReaderOptions::default().from(Start::First);
+        let mut merged = merge(&streams, options, MAX_WAIT).await?;
+        for number in 0..30 {
+            let next = within(merged.next()).await.unwrap()?;
+            assert_eq!((next.stream, next.late), (number % 3, false));
+            assert_eq!(text(&next.item.event().unwrap()), number.to_string());
+        }
+        let start = Instant::now();
+        publish(&streams[0], ["alone"]).await?;
+        assert_eq!(within(merged.next()).await.unwrap()?.stream, 0);
+        assert!(start.elapsed() < Duration::from_secs(1), "a quiet stream holds nobody up for long");
+        assert_eq!(
+            merge(&[], ReaderOptions::default(), MAX_WAIT).await.unwrap_err().kind(),
+            ErrorKind::Invalid
+        );
+        client.close().await;
+        assert!(within(merged.next()).await.is_none());
         Ok(())
     })
     .await

@@ -10,6 +10,7 @@ use super::Stream;
 use super::event::{Event, Item};
 use super::follow::Known;
 use super::options::ReaderOptions;
+use super::pull::Pulled;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::cursor::{Cursor, Step};
@@ -153,6 +154,11 @@ impl Reader {
             batch.push(item);
         }
         Ok(batch)
+    }
+
+    /// What it gives as a stream that can be polled.
+    pub fn into_stream(self) -> impl futures_core::Stream<Item = Result<Item>> + Send + Unpin {
+        Pulled::new(self)
     }
 
     /// Where it is: with [`Start::Behind`] of this, another reader goes on after the last event that this one gave.
