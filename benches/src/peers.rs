@@ -98,7 +98,10 @@ fn one_set() -> impl Iterator<Item = String> {
 fn write_script(root: &Path) -> PathBuf {
     let lua = root.join("core/src/engine/redis/lua");
     let part = |name: &str| std::fs::read_to_string(lua.join(name)).unwrap_or_default();
-    let script = part("set.lua").replace("--BEGIN", &part("begin.lua")).replace("--LOG", &part("log.lua"));
+    let script = part("set.lua")
+        .replace("--BEGIN", &part("begin.lua"))
+        .replace("--LOG", &part("log.lua"))
+        .replace("--GENERATION", &part("generation.lua"));
     let path = root.join("target/bench-set.lua");
     // A script that is missing shows when the peer is run.
     drop(std::fs::write(&path, script));

@@ -186,7 +186,8 @@ async fn deliver(url: &str, to_sink: bool) -> Result<Sample> {
         left.publish("bench", payload()).await?;
     }
     let seen = receiver.await.unwrap_or_default();
-    let nanos = seen.iter().zip(&sent).map(|(seen, sent)| seen.saturating_sub(*sent).as_nanos() as u64).collect();
+    let nanos =
+        seen.iter().zip(&sent).map(|(seen, sent)| seen.saturating_sub(*sent).as_nanos() as u64).collect();
     left.destroy().await?;
     one.close().await;
     two.close().await;

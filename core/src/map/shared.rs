@@ -8,15 +8,13 @@ use super::follow::{Captured, Follower, Status};
 use super::options::MapOptions;
 use super::task::{self, Task};
 use crate::engine::{Engine, MapEngine, MapId, Request, Sink, Verdict};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::op::Refusal;
 use crate::model::txn::Write;
 use crate::model::value::{OpId, Position};
+use crate::retry::Attempts;
 use crate::rt::{Gate, Tasks};
 use crate::time::{self, Instant};
-
-/// How long a write waits before it asks again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// A map that a client has open.
 pub(crate) struct Shared {
@@ -142,21 +140,12 @@ impl Shared {
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
     async fn insist(&self, request: &mut Request, deadline: Instant) -> Result<Verdict> {
         let before = self.follower.position();
+        let mut attempts = Attempts::until(deadline);
         loop {
-            let sent = time::within(deadline, "the write", self.link.write(request.clone())).await;
-            let error = match sent {
-                Ok(verdict) => return Ok(verdict),
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            request.retry_after = attempts.repeats.then_some(before);
+            if let Some(verdict) = attempts.make("the write", self.link.write(request.clone())).await? {
+                return Ok(verdict);
             }
-            let open = error.maybe_applied() || request.retry_after.is_some();
-            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(open));
-            }
-            request.retry_after = Some(before);
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Publishing: each call becomes one request that the engine does in one step.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::Stream;
@@ -10,13 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::log::{Fate, Item, Publish, Refusal, Verdict};
 use crate::model::record::{Draft, EventId, Record};
 use crate::model::topic;
-use crate::time;
+use crate::retry::Attempts;
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;
-
-/// How long a call waits before it asks again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What became of an event that was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,23 +130,15 @@ impl Stream {
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
     async fn insist(&self, mut request: Publish) -> Result<Verdict> {
-        let (shared, deadline) = (&self.shared, self.shared.deadline());
+        let shared = &self.shared;
         let before = shared.follower.known().last;
+        let mut attempts = Attempts::until(shared.deadline());
         loop {
-            let sending = shared.link.publish(request.clone(), shared.options.retention);
-            let error = match time::within(deadline, "publishing", sending).await {
-                Ok(verdict) => return Ok(verdict),
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            request.retry_after = attempts.repeats.then_some(before);
+            let sent = shared.link.publish(request.clone(), shared.options.retention);
+            if let Some(verdict) = attempts.make("publishing", sent).await? {
+                return Ok(verdict);
             }
-            let open = error.maybe_applied() || request.retry_after.is_some();
-            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(open));
-            }
-            request.retry_after = Some(before);
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Steps: writes to maps and events for streams of one scope, all done or none; an event may be acknowledged with it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::desk::{Desk, too_late};
 use super::publish::{Message, refused};
@@ -12,10 +11,8 @@ use crate::map::{Part, TxnBuilder};
 use crate::model::group::{Answer, Place, Request, Settling};
 use crate::model::log::{Publish, Refusal};
 use crate::model::record::EventId;
+use crate::retry::Attempts;
 use crate::time;
-
-/// How long a step waits before it is tried again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What is to be done in one step to maps and streams of one scope; nothing happens before it is used.
 ///
@@ -143,24 +140,14 @@ impl StepBuilder {
 
     /// Has the step done, once.
     async fn insist(&self, home: &Home, settle: Option<Settlement>) -> Result<()> {
-        let deadline = time::now() + home.timeout;
         let before: Vec<EventId> =
             self.streams.iter().map(|(shared, _)| shared.follower.known().last).collect();
-        let mut retry = false;
+        let mut attempts = Attempts::until(time::now() + home.timeout);
         loop {
-            let step = self.step(home, settle.clone(), retry.then_some(&before));
-            let error = match time::within(deadline, "the step", home.engine.step(step)).await {
-                Ok(outcome) => return self.outcome(outcome, retry && settle.is_some()).await,
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            let step = self.step(home, settle.clone(), attempts.repeats.then_some(&before));
+            if let Some(outcome) = attempts.make("the step", home.engine.step(step)).await? {
+                return self.outcome(outcome, attempts.repeats && settle.is_some()).await;
             }
-            retry |= error.maybe_applied();
-            if error.kind() != ErrorKind::Unavailable || !retry || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(retry));
-            }
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 
