@@ -534,3 +534,52 @@ async fn a_restricted_user_can_do_all_of_it() -> Result<()> {
     client.close().await;
     Ok(())
 }
+
+/// How many commands the server has had from clients: those that scripts give are not counted.
+fn commands(server: &RedisServer) -> u64 {
+    let stats = server.command(&["INFO", "commandstats"]);
+    let sent =
+        ["evalsha", "eval", "ping", "time", "xrange", "subscribe", "hgetall", "zrange", "zrangebyscore"];
+    let calls = |line: &str| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let inside = matches!(name, "time" | "xrange" | "zrange" | "hgetall" | "zrangebyscore");
+        let calls: u64 = rest.split(',').next()?.parse().ok()?;
+        (sent.contains(&name) && !inside).then_some(calls)
+    };
+    stats.lines().filter_map(calls).sum()
+}
+
+#[tokio::test]
+async fn a_thousand_idle_readers_and_sinks_cost_four_connections_and_two_commands_a_second() -> Result<()> {
+    let server = RedisServer::start();
+    let connections = || server.command(&["CLIENT", "LIST"]).matches("laddr=").count();
+    let before = connections();
+    let client = Ponos::open(&server.url()).await?;
+    let (mut readers, mut sinks) = (Vec::new(), Vec::new());
+    for number in 0..500 {
+        let stream = client.stream(&format!("s{}", number % 50)).await?;
+        readers.push(stream.reader().await?);
+        sinks.push(stream.sink(&format!("g{}", number / 50)).await?);
+    }
+    assert!(connections() - before <= 4, "{} connections", connections() - before);
+    // What follows from opening them is over.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (start, from) = (Instant::now(), commands(&server));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let rate = (commands(&server) - from) as f64 / start.elapsed().as_secs_f64();
+    assert!(rate <= 2.0, "{rate} commands a second");
+    let map = client.map("m").await?;
+    let mut slowest = Duration::ZERO;
+    for number in 0..200 {
+        let start = Instant::now();
+        map.set("k", number.to_string()).await?;
+        slowest = slowest.max(start.elapsed());
+    }
+    assert!(slowest < Duration::from_millis(500), "a set took {slowest:?} beside them");
+    let stream = client.stream("s0").await?;
+    let id = stream.publish("t", "wakes").await?;
+    assert_eq!(within(readers[0].next()).await.unwrap()?.event().unwrap().id(), id);
+    assert_eq!(next(&sinks[0]).await.id(), id);
+    client.close().await;
+    Ok(())
+}
