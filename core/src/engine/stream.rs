@@ -74,7 +74,7 @@ pub trait StreamSink: Send + Sync {
 /// One stream at an engine.
 pub trait StreamEngine: Send + Sync {
     /// Publishes, or refuses to.
-    fn publish(&self, request: Publish, keep: Retention) -> Reply<'_, log::Verdict>;
+    fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, log::Verdict>;
 
     /// Where the stream is; `None` if it does not exist.
     fn tail(&self) -> Reply<'_, Option<Tail>>;

@@ -116,7 +116,7 @@ impl Follower {
             if news {
                 known.last = last;
             }
-            news
+            news && self.known.receiver_count() > 0 // mostly nobody waits, and waking nobody takes a while too
         });
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Bench, Case};
@@ -87,9 +86,9 @@ impl Chance {
 }
 
 fn item(seq: u64) -> Item {
-    let payload = Bytes::from(vec![b'p'; usize::try_from(seq % 90).unwrap_or(0)]);
-    let draft = Draft { id: OpId { writer: 9, seq }, topic: "a.b".into(), payload, ..Draft::default() };
-    Item { record: Record::pack(&draft), dedup: "".into(), delay: 0 }
+    let payload = vec![b'p'; usize::try_from(seq % 90).unwrap_or(0)];
+    let draft = Draft { id: OpId { writer: 9, seq }, topic: "a.b", payload: &payload, ..Draft::default() };
+    Item { record: Record::pack(draft), dedup: "".into(), delay: 0 }
 }
 
 fn plain(seqs: impl IntoIterator<Item = u64>) -> Publish {
@@ -135,7 +134,7 @@ async fn publishing(bench: &Bench<'_>) -> Result<()> {
         {
             request = Publish { retry_after: Some(after), ..old };
         }
-        let verdict = opened.link.publish(request.clone(), keep).await?;
+        let verdict = opened.link.publish(&request, keep).await?;
         let generation = opened.link.tail().await?.map_or(0, |tail| tail.last.generation);
         if model.generation() == 0 && generation != 0 {
             model.create(generation);
@@ -163,7 +162,7 @@ async fn publishing(bench: &Bench<'_>) -> Result<()> {
 async fn told(bench: &Bench<'_>) -> Result<()> {
     let (left, right) = (bench.stream("told").await?, bench.stream("told").await?);
     for seq in 1..=20 {
-        left.link.publish(plain([seq]), Retention::default()).await?;
+        left.link.publish(&plain([seq]), Retention::default()).await?;
     }
     let deadline = crate::time::now() + std::time::Duration::from_secs(10);
     for opened in [&left, &right] {
@@ -179,7 +178,7 @@ async fn kept(bench: &Bench<'_>) -> Result<()> {
     let opened = bench.stream("kept").await?;
     let keep = Retention { max_len: 10, when_behind: WhenBehind::Skip, ..Retention::default() };
     for seq in 1..=30 {
-        opened.link.publish(plain([seq]), keep).await?;
+        opened.link.publish(&plain([seq]), keep).await?;
     }
     let first = |pages: Vec<Batch>| pages.first().map(|page| page.first);
     assert_eq!(first(opened.link.read(1, 5).await?), Some(21), "what is gone is passed over");
@@ -211,7 +210,7 @@ async fn kept(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(removed, [25]);
     let big = Retention { max_bytes: 2_000, when_behind: WhenBehind::Skip, ..Retention::default() };
     for seq in 31..=200 {
-        opened.link.publish(plain([seq]), big).await?;
+        opened.link.publish(&plain([seq]), big).await?;
     }
     let bytes = opened.link.tail().await?.map_or(0, |tail| tail.bytes);
     assert!((500..=2_200).contains(&bytes), "{bytes} bytes are kept, of 2,000");
@@ -254,7 +253,7 @@ fn request(model: &Group, consumers: &[u64], at: usize, chance: &mut Chance, now
 async fn groups(bench: &Bench<'_>, ordered: Option<LaneId>) -> Result<()> {
     let name = format!("groups-{}", ordered.is_some());
     let opened = bench.stream(&name).await?;
-    opened.link.publish(plain(1..=500), Retention::default()).await?;
+    opened.link.publish(&plain(1..=500), Retention::default()).await?;
     let order = ordered.map_or(Order::None, Order::ByKey);
     let settings = Settings { order, ..Settings::default() };
     let mut model = Group::new(0, ordered);
@@ -292,7 +291,7 @@ async fn groups(bench: &Bench<'_>, ordered: Option<LaneId>) -> Result<()> {
 
 async fn founding(bench: &Bench<'_>) -> Result<()> {
     let opened = bench.stream("founding").await?;
-    let last = opened.link.publish(plain(1..=10), Retention::default()).await?;
+    let last = opened.link.publish(&plain(1..=10), Retention::default()).await?;
     let Verdict::Done { generation, .. } = last else { panic!("{last:?}") };
     let id = |seq| EventId { generation, seq };
     let starts = [
@@ -316,12 +315,12 @@ async fn founding(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::NotFound));
     assert!(opened.link.disband("g0".into()).await? && !opened.link.disband("g0".into()).await?);
     let keep = Retention { max_len: 5, when_behind: WhenBehind::Reject, ..Retention::default() };
-    let full = opened.link.publish(plain([11]), keep).await?;
+    let full = opened.link.publish(&plain([11]), keep).await?;
     assert_eq!(full, Verdict::Refused(Refusal::Full), "a group has settled nothing");
     for number in 1..starts.len() {
         opened.link.disband(format!("g{number}")).await?;
     }
-    assert!(matches!(opened.link.publish(plain([12]), keep).await?, Verdict::Done { .. }));
+    assert!(matches!(opened.link.publish(&plain([12]), keep).await?, Verdict::Done { .. }));
     Ok(())
 }
 
@@ -330,7 +329,7 @@ async fn steps(bench: &Bench<'_>) -> Result<()> {
     let sink: Arc<dyn crate::engine::Sink> = Arc::new(super::Heard::default());
     let map_id = MapId { scope: bench.name.clone(), name: "m".into(), codec: "bytes".into() };
     let map = bench.engine.map(map_id.clone(), Arc::downgrade(&sink)).await?;
-    input.link.publish(plain(1..=3), Retention::default()).await?;
+    input.link.publish(&plain(1..=3), Retention::default()).await?;
     let member = input.link.join("g".into(), Settings::default(), Start::First).await?;
     let taking = Taking { from: 0, to: 3, fresh: vec![(1, 3)], ..Taking::default() };
     assert_eq!(member.apply(Request::Take(vec![taking])).await?, Answer::Done);
@@ -388,7 +387,7 @@ async fn lives(bench: &Bench<'_>) -> Result<()> {
     let mut last = 0;
     for _ in 0..3 {
         let member = opened.link.join("g".into(), Settings::default(), Start::End).await?;
-        let verdict = opened.link.publish(plain([1]), Retention::default()).await?;
+        let verdict = opened.link.publish(&plain([1]), Retention::default()).await?;
         let Verdict::Done { generation, .. } = verdict else { panic!("{verdict:?}") };
         assert!(generation > last && generation == member.generation());
         last = generation;
