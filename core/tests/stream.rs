@@ -667,3 +667,36 @@ async fn merged_streams_keep_the_order_of_each_and_of_time() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_group_that_is_far_behind_is_told_of_the_gap_in_a_few_steps() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let options = || StreamOptions::default().max_len(100).when_behind(WhenBehind::Skip);
+        let stream = client.stream_with("far", options()).await?;
+        stream.sink_with("g", SinkOptions::default().from(Start::First)).await?.close().await?;
+        for _ in 0..50 {
+            let batch = (0..1_000).map(|number| Message::new("t", number.to_string())).collect();
+            stream.publish_batch(batch).await?;
+        }
+        client.close().await;
+        let client = Ponos::open(&url).await?;
+        let sink = client.stream_with("far", options()).await?.sink("g").await?;
+        let (mut missing, mut gaps, mut seen) = (0, 0, 0);
+        while missing + seen < 50_000 {
+            match within(sink.next()).await.unwrap()? {
+                Item::Gap(gap) => (missing, gaps) = (missing + gap.count, gaps + 1),
+                Item::Event(event) => {
+                    seen += 1;
+                    assert_eq!(event.id().seq, missing + seen);
+                    event.ack().await?;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(gaps <= 3 && seen >= 100, "{gaps} gaps, {seen} events");
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
