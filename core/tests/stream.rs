@@ -700,3 +700,25 @@ async fn a_group_that_is_far_behind_is_told_of_the_gap_in_a_few_steps() -> Resul
     })
     .await
 }
+
+#[tokio::test]
+async fn what_came_back_is_taken_though_all_that_lies_ready_waits_for_it() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let stream = client.stream("full").await?;
+        for number in 0..40 {
+            stream.publish_with("t", number.to_string(), PublishOptions::default().key("one")).await?;
+        }
+        let options = SinkOptions::default().from(Start::First).order(Order::ByKey(1)).prefetch(8);
+        let sink = stream.sink_with("g", options).await?;
+        for seq in 1..=40 {
+            next(&sink).await.nack_after(Duration::from_millis(5)).await?;
+            let again = next(&sink).await;
+            assert_eq!((again.id().seq, again.count()), (seq, 2));
+            again.ack().await?;
+        }
+        client.close().await;
+        Ok(())
+    })
+    .await
+}

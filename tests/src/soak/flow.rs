@@ -41,6 +41,7 @@ pub struct Flow {
     publishers: Vec<JoinHandle<Vec<String>>>,
     others: Vec<JoinHandle<()>>,
     ledger: Arc<Mutex<Ledger>>,
+    places: Vec<Place>,
     truth: Place,
     client: Ponos,
 }
@@ -60,7 +61,7 @@ impl Flow {
         let client = Ponos::open(direct).await?;
         let truth = Place::open(&client, name).await?;
         let (stop, ledger) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Ledger::default())));
-        let (mut publishers, mut others) = (Vec::new(), Vec::new());
+        let (mut publishers, mut others, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (number, client) in clients.iter().enumerate() {
             let place = Place::open(client, name).await?;
             let reader = place.stream.reader_with(ReaderOptions::default().from(Start::First)).await?;
@@ -74,18 +75,13 @@ impl Flow {
             let keyed = base().order(Order::ByKey(8)).ack_wait(Duration::from_secs(3));
             let sink = place.stream.sink_with("keys", keyed).await?;
             others.push(tokio::spawn(follow_keys(sink, dice.fork(), ledger.clone())));
+            places.push(place);
         }
         for number in 0..PUBLISHERS {
-            let place = Place::open(&clients[number % clients.len()], name).await?;
-            publishers.push(tokio::spawn(publish(
-                place.stream,
-                number,
-                dice.fork(),
-                stop.clone(),
-                done.clone(),
-            )));
+            let stream = places[number % places.len()].stream.clone();
+            publishers.push(tokio::spawn(publish(stream, number, dice.fork(), stop.clone(), done.clone())));
         }
-        Ok(Self { stop, publishers, others, ledger, truth, client })
+        Ok(Self { stop, publishers, others, ledger, places, truth, client })
     }
 
     /// Ends the load, waits until all is settled, and gives what is wrong, as sentences.
@@ -121,6 +117,10 @@ impl Flow {
         self.others.iter().for_each(JoinHandle::abort);
         for other in self.others {
             drop(other.await);
+        }
+        for Place { stream, totals } in self.places {
+            stream.close().await;
+            totals.close().await;
         }
         let found = self.ledger.lock().violations(&acknowledged, last, counted.unwrap_or(0));
         let gone = async {

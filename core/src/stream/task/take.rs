@@ -51,11 +51,10 @@ impl Task {
     /// Takes as many events as there is room for.
     pub(super) async fn take(&mut self) -> Result<Turn> {
         let room = self.desk.with(|held| held.consumer.wants());
-        if room == 0 || self.lanes.is_empty() {
-            return Ok(Turn::Idle);
-        }
+        // With order, what lies ready may all wait for one that came back: that one must always find room.
+        let room_again = if self.settings.lanes().is_some() { PAGE } else { room };
         let mut haul = Haul::default();
-        self.gather_waiting(room, &mut haul).await?;
+        self.gather_waiting(room_again, &mut haul).await?;
         let left = room.saturating_sub(haul.events.len());
         self.gather_fresh(left, &mut haul).await?;
         let lanes: Vec<Taking> = haul.lanes.values().filter(|taking| taking.is_some()).cloned().collect();
@@ -189,7 +188,8 @@ impl Task {
     }
 
     async fn gather_fresh(&mut self, room: usize, haul: &mut Haul) -> Result<()> {
-        let Some(start) = self.lanes.values().map(|lane| lane.cursor).min() else { return Ok(()) };
+        let start = self.lanes.values().map(|lane| lane.cursor).min();
+        let Some(start) = start.filter(|_| room > 0) else { return Ok(()) };
         let generation = self.membership.generation();
         if self.settings.topics.is_all() && self.settings.lanes().is_none() {
             self.reserve(start, room, haul);
