@@ -68,8 +68,8 @@ const uint64_t *ponos_stamp(size_t on, const uint8_t *key, size_t key_len);
 // and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 //
 // # Safety
-// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable
-// ones; none of them is kept.
+// `on` and the objects among the arguments are 0 or live handles. `op` and `args` have as many readable bytes as said,
+// `out` has `room` writable ones; none of them is kept.
 PonosReply ponos_submit(size_t on,
                         const uint8_t *op,
                         size_t op_len,

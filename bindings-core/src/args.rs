@@ -1,8 +1,12 @@
 //! The arguments of a call, taken one by one, each checked for its type. Their values (sizes, names, bounds) are
 //! for the core to judge.
 
-use ponos::{Bytes, Condition, Error, Filter, From, Result};
+use std::time::Duration;
 
+use ponos::stream::{Start, Ticket};
+use ponos::{Bytes, Condition, Error, EventId, Filter, From, Result};
+
+use crate::items::{TICKET, as_ticket};
 use crate::plain::{Misuse, Plain};
 
 /// The largest whole number that a float holds exactly.
@@ -11,7 +15,7 @@ const EXACT: f64 = 9_007_199_254_740_991.0;
 /// Arguments in order; what is left out at the end is not given.
 pub(crate) struct Args(std::vec::IntoIter<Plain>);
 
-/// The longest time to live, in milliseconds: 100 years, as the core has it.
+/// The longest time, in milliseconds: 100 years, as the core has it.
 const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3_600_000.0;
 
 /// The error for an argument of a wrong type.
@@ -115,17 +119,135 @@ impl Args {
     /// Milliseconds, from a number of them, or from a record of `s`, seconds. Its bounds are told here, because the core
     /// could name it in one unit only, and not below 0.
     pub(crate) fn ttl(&mut self, name: &str) -> Result<Option<u64>> {
-        let (given, unit, scale) = match self.next() {
-            Plain::Record(mut fields) if fields.len() == 1 && fields[0].0 == "s" => {
-                (float("ttl", fields.remove(0).1)?, "s", 1e3)
-            }
-            ms => (float(name, ms)?, "ms", 1.0),
-        };
-        let Some(given) = given else { return Ok(None) };
-        if (1.0..=LONGEST).contains(&(given * scale)) {
-            return Ok(Some((given * scale) as u64));
+        Ok(time(name, "the time to live", 1.0, self.next())?.map(|ms| ms as u64))
+    }
+
+    /// A time that may be none at all; `what` is its name in an error.
+    pub(crate) fn time(&mut self, name: &str, what: &str) -> Result<Option<Duration>> {
+        duration(name, what, self.next())
+    }
+
+    pub(crate) fn times(&mut self, name: &str, what: &str) -> Result<Vec<Duration>> {
+        let each = |each| duration(name, what, each)?.ok_or_else(|| mistyped(name, "a time", &Plain::Nil));
+        self.optional_list(name)?.into_iter().map(each).collect()
+    }
+
+    /// How many things are wanted at most.
+    pub(crate) fn max(&mut self) -> Result<usize> {
+        match self.whole("max")?.unwrap_or(0) {
+            0 => Err(Error::invalid("max=0 must be at least 1").with_source(Misuse::Range)),
+            max => Ok(max),
         }
-        Err(Error::invalid(format!("the time to live is {given} {unit} and must be from 1 ms to 100 years")))
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.as_slice().is_empty()
+    }
+
+    pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>> {
+        match self.next() {
+            Plain::Nil => Ok(None),
+            Plain::Text(text) => Ok(Some(text.into_owned())),
+            other => Err(mistyped(name, "text", &other)),
+        }
+    }
+
+    fn optional_list(&mut self, name: &str) -> Result<Vec<Plain>> {
+        match self.next() {
+            Plain::Nil => Ok(Vec::new()),
+            Plain::List(list) => Ok(list),
+            other => Err(mistyped(name, "a list", &other)),
+        }
+    }
+
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let text = |each| match each {
+            Plain::Text(text) => Ok(text.into_owned()),
+            other => Err(mistyped(&format!("each of {name}"), "text", &other)),
+        };
+        self.optional_list(name)?.into_iter().map(text).collect()
+    }
+
+    /// One of a few words, by what it means.
+    pub(crate) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(word) = self.optional_text(name)? else { return Ok(None) };
+        let found = words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| Some(*meaning));
+        found.ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
+            Error::invalid(format!("{name} is one of {}, not {word:?}", known.join(", ")))
+        })
+    }
+
+    /// Names and values, as a record or as a list of pairs.
+    pub(crate) fn headers(&mut self) -> Result<Vec<(String, Bytes)>> {
+        let pair = |pair| match pair {
+            Plain::List(pair) if pair.len() == 2 => {
+                let mut pair = Self::new(pair);
+                Ok((pair.text("a header's name")?, pair.bytes("a header")?))
+            }
+            other => Err(mistyped("a header", "a pair of name and value", &other)),
+        };
+        match self.next() {
+            Plain::Record(fields) => {
+                fields.into_iter().map(|(name, value)| Ok((name, bytes("a header", value)?))).collect()
+            }
+            Plain::List(pairs) => pairs.into_iter().map(pair).collect(),
+            Plain::Nil => Ok(Vec::new()),
+            other => Err(mistyped("headers", "names and values", &other)),
+        }
+    }
+
+    pub(crate) fn id(&mut self, name: &str) -> Result<EventId> {
+        id(name, self.next())
+    }
+
+    pub(crate) fn ticket(&mut self) -> Result<Ticket> {
+        ticket(self.next())
+    }
+
+    /// Several tickets: in a list, or as bytes, one behind the other.
+    pub(crate) fn tickets(&mut self) -> Result<Vec<Ticket>> {
+        match self.next() {
+            Plain::List(list) => list.into_iter().map(ticket).collect(),
+            Plain::Bytes(bytes) if bytes.len() % TICKET == 0 => {
+                let each = |at| ticket(Plain::Bytes(bytes.slice(at..at + TICKET)));
+                (0..bytes.len()).step_by(TICKET).map(each).collect()
+            }
+            other => ticket(other).map(|ticket| vec![ticket]),
+        }
+    }
+
+    /// Where a stream is read from: a word, or a kind and what it needs, as a record of one field or as a pair.
+    pub(crate) fn place(&mut self) -> Result<Start> {
+        let (kind, given) = match self.next() {
+            Plain::Nil => return Ok(Start::End),
+            Plain::Text(word) => (word.into_owned(), None),
+            Plain::Record(mut fields) if fields.len() == 1 => {
+                let (kind, given) = fields.remove(0);
+                (kind, Some(given))
+            }
+            Plain::List(mut pair) if pair.len() == 2 && matches!(pair[0], Plain::Text(_)) => {
+                let given = pair.pop();
+                (Self::new(pair).text("from")?, given)
+            }
+            other => return Err(mistyped("from", STARTS, &other)),
+        };
+        let mut args = Self::new(given.into_iter().collect());
+        match (&*kind, args.is_done()) {
+            ("first", true) => Ok(Start::First),
+            ("end", true) => Ok(Start::End),
+            ("behind", false) => Ok(Start::Behind(args.id("behind")?)),
+            ("time", false) => {
+                let time = args.time("time", "the time to begin at")?;
+                let time = time.ok_or_else(|| mistyped("time", "a time", &Plain::Nil))?;
+                Ok(Start::Time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+            }
+            ("last", false) => {
+                let count = args.whole("last")?.ok_or_else(|| mistyped("last", "a number", &Plain::Nil))?;
+                Ok(Start::Last(count))
+            }
+            _ => Err(Error::invalid(format!("from must be {STARTS}, not {kind:?}"))),
+        }
     }
 
     /// Absent, present, a revision, a value: at most one is given.
@@ -163,6 +285,43 @@ impl Args {
         }
     }
 }
+
+/// Milliseconds, from so many of them or from a record of `s`, seconds; at least so many.
+fn time(name: &str, what: &str, least: f64, given: Plain) -> Result<Option<f64>> {
+    let (given, unit, scale) = match given {
+        Plain::Record(mut fields) if fields.len() == 1 && fields[0].0 == "s" => {
+            // Its name says no unit then.
+            (float(name.trim_end_matches("Ms"), fields.remove(0).1)?, "s", 1e3)
+        }
+        ms => (float(name, ms)?, "ms", 1.0),
+    };
+    let Some(given) = given else { return Ok(None) };
+    if (least..=LONGEST).contains(&(given * scale)) {
+        return Ok(Some(given * scale));
+    }
+    Err(Error::invalid(format!("{what} is {given} {unit} and must be from {least} ms to 100 years")))
+}
+
+fn duration(name: &str, what: &str, given: Plain) -> Result<Option<Duration>> {
+    Ok(time(name, what, 0.0, given)?.map(|ms| Duration::from_secs_f64(ms / 1e3)))
+}
+
+fn id(name: &str, given: Plain) -> Result<EventId> {
+    match given {
+        Plain::Text(text) => text.parse().map_err(|_| {
+            Error::invalid(format!("{name} must be the id of an event, as \"1700000000000-7\", not {text:?}"))
+        }),
+        other => Err(mistyped(name, "the id of an event", &other)),
+    }
+}
+
+fn ticket(given: Plain) -> Result<Ticket> {
+    let ticket = if let Plain::Bytes(bytes) = &given { as_ticket(bytes) } else { None };
+    ticket.ok_or_else(|| mistyped("what is answered", "an event that this sink gave", &given))
+}
+
+/// Where a stream may be read from.
+const STARTS: &str = "\"first\", \"end\", { behind: id }, { time } or { last: number }";
 
 fn float(name: &str, value: Plain) -> Result<Option<f64>> {
     match value {

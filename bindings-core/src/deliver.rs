@@ -66,13 +66,19 @@ fn pack_into(bytes: &mut Vec<u8>, result: Result<Plain>) {
     packed::pack(plain, bytes, &mut |object| Lent::Object(object).lend() as u64);
 }
 
-/// Does an operation with packed arguments: its result, or what cancels the call that waits; its answer is delivered
+/// Does an operation with packed arguments, among which `object` gives the object for a number: its result, or what cancels the call that waits; its answer is delivered
 /// under its number.
 ///
 /// # Errors
 /// None: a call that waits is on that side.
-pub fn begin(on: &Object, op: &str, args: &[u8], call: u64) -> Result<Result<Plain>, Cancel> {
-    let args = match packed::unpack(args) {
+pub fn begin(
+    on: &Object,
+    op: &str,
+    args: &[u8],
+    object: impl Fn(u64) -> Object,
+    call: u64,
+) -> Result<Result<Plain>, Cancel> {
+    let args = match packed::unpack(args, object) {
         Ok(args) => args,
         Err(error) => return Ok(Err(place(error, on, op))),
     };

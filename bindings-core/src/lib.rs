@@ -9,7 +9,8 @@
 //! - [`submit`](mod@submit): polls a call once on the caller's thread, spawns it if it has to wait.
 //! - [`queue`]: finished calls on their way to a foreign event loop, one wake-up a batch.
 //! - [`calls`]: the calls of an event loop that wait, with what the binding needs when they are answered.
-//! - [`watcher`]: a watcher that many may ask, and that loses nothing when one of them gives up.
+//! - [`source`]: watchers and readers that many may ask, and that lose nothing when one of them gives up.
+//! - [`items`]: what readers and sinks give.
 //! - [`packed`]: values, events and entries as bytes, for languages where an object a field is dear.
 //! - [`lent`], [`deliver`]: handles as numbers and answers as bytes, for languages that speak C.
 //! - [`log`]: tracing events on their way to the host's logger.
@@ -17,6 +18,7 @@
 mod args;
 pub mod calls;
 pub mod deliver;
+pub mod items;
 pub mod lent;
 pub mod log;
 mod ops;
@@ -24,8 +26,9 @@ pub mod packed;
 pub mod plain;
 pub mod queue;
 pub mod runtime;
+pub mod source;
+mod streams;
 pub mod submit;
-pub mod watcher;
 
 pub use args::mistyped;
 pub use plain::{Misuse, Object, Plain};

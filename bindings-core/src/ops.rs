@@ -18,8 +18,9 @@ use ponos::{
 
 use crate::args::{Args, mistyped};
 use crate::log::Logs;
-use crate::plain::{Misuse, Object, Plain};
-use crate::watcher::SharedWatcher;
+use crate::plain::{Object, Plain};
+use crate::source::SharedWatcher;
+use crate::streams;
 
 /// What an operation has led to.
 pub(crate) enum Begun {
@@ -72,7 +73,7 @@ const NAMES: [&str; 35] = [
 const WRITES: usize = 13;
 
 /// Those that never wait and need nothing that a fork breaks: they read what is here, or let go of something.
-const LOCAL: [&str; 12] = [
+const LOCAL: [&str; 13] = [
     "map.snapshot",
     "map.entry",
     "map.contains",
@@ -83,6 +84,7 @@ const LOCAL: [&str; 12] = [
     "map.range",
     "map.position",
     "watch.close",
+    "reader.close",
     "log",
     "log.close",
 ];
@@ -94,8 +96,12 @@ pub(crate) fn is_local(op: &str) -> bool {
 
 /// The name for good, as errors want it, and whether it writes.
 pub(crate) fn known(op: &str) -> (&'static str, bool) {
-    let at = NAMES.iter().position(|known| *known == op);
-    at.map_or(("", false), |at| (NAMES[at], at < WRITES))
+    for (names, writes) in [(&NAMES[..], WRITES), (&streams::NAMES, streams::WRITES)] {
+        if let Some(at) = names.iter().position(|known| *known == op) {
+            return (names[at], at < writes);
+        }
+    }
+    ("", false)
 }
 
 /// Begins an operation on an object.
@@ -135,6 +141,9 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
         (Object::Map(_) | Object::Snapshot(_), "len") => Ok(Begun::Ready(Plain::Count(on.keys()))),
         (Object::Client(client), _) => of_client(client.clone(), name, args),
         (Object::Watcher(watcher), _) => of_watcher(watcher.clone(), name, args),
+        (Object::Stream(stream), _) => streams::of_stream(stream.clone(), name, args),
+        (Object::Reader(reader), _) => streams::of_reader(reader.clone(), name, args),
+        (Object::Sink(sink), _) => streams::of_sink(sink.clone(), name, args),
         (Object::Map(map), _) => match write_op(name, args)? {
             Some((key, op, float)) => {
                 let map = map.clone();
@@ -147,11 +156,11 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
     }
 }
 
-fn unknown(op: &str) -> Error {
+pub(crate) fn unknown(op: &str) -> Error {
     Error::internal(format!("there is no operation {op:?} on this"))
 }
 
-fn waits<T: Into<Plain>>(work: impl Future<Output = Result<T>> + Send + 'static) -> Begun {
+pub(crate) fn waits<T: Into<Plain>>(work: impl Future<Output = Result<T>> + Send + 'static) -> Begun {
     Begun::Waits(Box::pin(async { work.await.map(Into::into) }))
 }
 
@@ -160,11 +169,18 @@ fn of_client(client: Ponos, name: &str, args: &mut Args) -> Result<Begun> {
         "map" => {
             let (name, mut options) = (args.text("the name")?, MapOptions::default());
             options.codec = args.text("the codec's name")?;
-            args.named(&["ordered", "watchQueue"])?;
+            args.named(&["ordered", "watchQueue", "scope"])?;
             options.ordered = args.flag("ordered")?;
             options.watch_queue = args.whole("watchQueue")?.unwrap_or(options.watch_queue);
-            Ok(waits(async move { client.map_with(&name, options).await }))
+            let scope = args.optional_text("scope")?;
+            Ok(waits(async move {
+                match scope {
+                    Some(scope) => client.scope(&scope).map_with(&name, options).await,
+                    None => client.map_with(&name, options).await,
+                }
+            }))
         }
+        "stream" => streams::open(&client, args),
         "close" => Ok(waits(async move {
             client.close().await;
             Ok(())
@@ -179,28 +195,23 @@ fn of_watcher(watcher: Arc<SharedWatcher>, name: &str, args: &mut Args) -> Resul
             watcher.close();
             return Ok(Begun::Ready(Plain::Nil));
         }
-        "take" => return Ok(Begun::Ready(watcher.take().map_or(Plain::Nil, Plain::Events))),
+        "take" => return Ok(Begun::Ready(watcher.take(usize::MAX).map_or(Plain::Nil, Plain::Events))),
         _ => {}
     }
-    let max = args.whole("max")?.unwrap_or(0);
-    if max == 0 {
-        return Err(Error::invalid("max=0 must be at least 1").with_source(Misuse::Range));
-    }
-    let takes = name == "next";
-    Ok(waits(async move {
-        watcher.fetch(max).await;
-        let events = if takes { watcher.take() } else { None };
-        Ok(if takes { Plain::Events(events.unwrap_or_default()) } else { Plain::Nil })
-    }))
+    let max = args.max()?;
+    Ok(match name {
+        "next" => waits(async move { watcher.next(max).await.map(Plain::Events) }),
+        _ => waits(async move { watcher.ready(max).await }),
+    })
 }
 
 fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
     Ok(match name {
         "txn" => {
             let txn = Txn {
-                compare: parts(args, compare)?,
-                then: parts(args, part)?,
-                otherwise: parts(args, part)?,
+                compare: parts(args, "a part", compare)?,
+                then: parts(args, "a part", part)?,
+                otherwise: parts(args, "a part", part)?,
             };
             waits(async move { map.commit(txn).await })
         }
@@ -224,7 +235,7 @@ fn of_map(map: Map, name: &str, args: &mut Args) -> Result<Begun> {
             let filter = args.filter()?;
             args.named(&["from"])?;
             let watcher = map.watch_with(WatchOptions { filter, from: args.start()? });
-            Begun::Ready(Plain::Object(Object::Watcher(SharedWatcher::new(watcher, map.name()))))
+            Begun::Ready(Plain::Object(Object::Watcher(SharedWatcher::watch(watcher, map.name()))))
         }
         "status" => Begun::Ready(map.status().into()),
         _ => Begun::Ready(read(&map.snapshot(), name, args)?),
@@ -258,15 +269,16 @@ fn bound(args: &mut Args) -> Result<Option<String>> {
     }
 }
 
-fn parts<T>(args: &mut Args, read: impl Fn(&mut Args) -> Result<T>) -> Result<Vec<T>> {
+/// A list of lists, each of which is read like arguments.
+pub(crate) fn parts<T>(args: &mut Args, what: &str, read: impl Fn(&mut Args) -> Result<T>) -> Result<Vec<T>> {
     let part = |part| match part {
         Plain::List(part) => read(&mut Args::new(part)),
-        other => Err(mistyped("a part", "a list", &other)),
+        other => Err(mistyped(what, "a list", &other)),
     };
     args.list("the parts")?.into_iter().map(part).collect()
 }
 
-fn compare(args: &mut Args) -> Result<(Key, Condition)> {
+pub(crate) fn compare(args: &mut Args) -> Result<(Key, Condition)> {
     let key = args.text("the key")?.into();
     args.named(&["absent", "present", "revision", "value"])?;
     match args.condition()? {
@@ -277,7 +289,7 @@ fn compare(args: &mut Args) -> Result<(Key, Condition)> {
     }
 }
 
-fn part(args: &mut Args) -> Result<(Key, Op)> {
+pub(crate) fn part(args: &mut Args) -> Result<(Key, Op)> {
     let name = args.text("the operation")?;
     let (key, op, _) = write_op(&name, args)?.ok_or_else(|| unknown(&name))?;
     Ok((key.into(), op))
@@ -323,7 +335,7 @@ fn write_op(name: &str, args: &mut Args) -> Result<Option<(String, Op, bool)>> {
         "list_remove" => (key(args)?, Op::Remove { shape: Shape::List, items: args.items()? }),
         "set_add" => (key(args)?, add(Shape::Set, true, args.items()?)),
         "set_remove" => (key(args)?, Op::Remove { shape: Shape::Set, items: args.items()? }),
-        "touch" => (key(args)?, Op::Touch { ttl: args.ttl("the time to live")? }),
+        "touch" => (key(args)?, Op::Touch { ttl: args.ttl("ttlMs")? }),
         _ => return Ok(None),
     };
     Ok(Some((key, op, float)))

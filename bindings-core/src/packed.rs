@@ -1,9 +1,10 @@
 //! Plain values, events and entries as bytes, little-endian.
 //!
 //! A value is a byte that says what it is, and then: nothing (0 nil, 1 false, 2 true), eight bytes (3 a whole number,
-//! also a count or a moment; 4 a float), a `u32` length and that many bytes (5 text, 6 bytes, 7 events and entries), a
+//! also a count or a moment; 4 a float), a `u32` length and that many bytes (5 text, 6 bytes, 7 events, entries and items), a
 //! shape and then a length and bytes (8 a value), a `u32` number of values and those (9 a list).
-//! An object is a whole number that whoever packs it gives out.
+//! An object is a whole number that whoever packs it gives out; among arguments it has a tag of its own, 10. Items of
+//! readers and sinks are as [`items`](crate::items) says.
 //!
 //! An event is `kind u8, detail u8, old shape u8, flags u8, coalesced u32, revision u64, deadline u64, key length
 //! u32, value length u32, old length u32, 0 u32`, then the bytes of key, value and old. `detail` is the value's shape,
@@ -14,6 +15,7 @@ use std::num::NonZeroU64;
 
 use ponos::{Bytes, Entry, Error, Event, Position, Reason, Result};
 
+use crate::items;
 use crate::plain::{Object, Plain};
 
 /// The size of what stands before an event's bytes.
@@ -95,7 +97,7 @@ impl Head {
 }
 
 /// Keys, values and messages have limits far below 4 GiB.
-fn length(length: usize) -> [u8; 4] {
+pub(crate) fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
@@ -122,6 +124,7 @@ pub fn pack(value: Plain, out: &mut Vec<u8>, lend: &mut impl FnMut(Object) -> u6
         Plain::Text(text) => pack_bytes(out, &[5], text.as_bytes()),
         Plain::Bytes(bytes) => pack_bytes(out, &[6], &bytes),
         Plain::Events(list) => pack_bytes(out, &[7], &events(&list)),
+        Plain::Items(list) => pack_bytes(out, &[7], &items::pack(&list)),
         Plain::Entries(list) => {
             pack_bytes(out, &[7], &entries(list.iter().map(|(key, entry)| (&**key, entry))));
         }
@@ -148,19 +151,22 @@ fn pack_bytes(out: &mut Vec<u8>, tag: &[u8], bytes: &[u8]) {
 }
 
 /// Reads values one behind the other, as a caller packs its arguments. Whole numbers are signed, but for tag 7,
-/// which is one that is not.
+/// which is one that is not. `object` gives the object for a number.
 ///
 /// # Errors
 /// `Invalid` for text that is not UTF-8, `Internal` for anything that is not packed as said.
-pub fn unpack(mut bytes: &[u8]) -> Result<Vec<Plain>> {
+pub fn unpack(mut bytes: &[u8], object: impl Fn(u64) -> Object) -> Result<Vec<Plain>> {
     let mut values = Vec::with_capacity(4);
     while !bytes.is_empty() {
-        values.push(unpack_one(&mut bytes, 0)?);
+        values.push(unpack_one(&mut bytes, &object, 0)?);
     }
     Ok(values)
 }
 
-fn unpack_one(bytes: &mut &[u8], depth: u8) -> Result<Plain> {
+/// How deep lists are in lists at most: a header of a message of a step.
+const DEEP: u8 = 8;
+
+fn unpack_one(bytes: &mut &[u8], object: &impl Fn(u64) -> Object, depth: u8) -> Result<Plain> {
     let [tag] = take(bytes)?;
     Ok(match tag {
         0 => Plain::Nil,
@@ -170,10 +176,11 @@ fn unpack_one(bytes: &mut &[u8], depth: u8) -> Result<Plain> {
         5 => Plain::Text(text(take_bytes(bytes)?)?.into()),
         6 => Plain::Bytes(Bytes::copy_from_slice(take_bytes(bytes)?)),
         7 => Plain::Int(u64::from_le_bytes(take(bytes)?).into()),
-        9 if depth < 3 => {
+        9 if depth < DEEP => {
             let count = u32::from_le_bytes(take(bytes)?);
-            Plain::List((0..count).map(|_| unpack_one(bytes, depth + 1)).collect::<Result<_>>()?)
+            Plain::List((0..count).map(|_| unpack_one(bytes, object, depth + 1)).collect::<Result<_>>()?)
         }
+        10 => Plain::Object(object(u64::from_le_bytes(take(bytes)?))),
         _ => return Err(torn()),
     })
 }
@@ -205,6 +212,10 @@ mod tests {
     use super::*;
     use ponos::Shape;
 
+    fn none(_: u64) -> Object {
+        Object::Nothing
+    }
+
     #[test]
     fn an_event_is_its_head_and_its_bytes() {
         let (value, old, shape) = ("value".into(), Some("old".into()), Shape::List);
@@ -233,17 +244,17 @@ mod tests {
         for value in [list, Plain::Int(-7), true.into(), "text".into()] {
             pack(value, &mut packed, &mut |_| 0);
         }
-        let shown = format!("{:?}", unpack(&packed).expect("as packed"));
+        let shown = format!("{:?}", unpack(&packed, none).expect("as packed"));
         assert_eq!(shown, r#"[List([Bytes(b"b"), Float(0.5), Nil]), Int(-7), Bool(true), Text("text")]"#);
     }
 
     #[test]
     fn what_is_torn_or_no_text_is_an_error() {
         for torn in [&[3, 0][..], &[5, 9, 0, 0, 0], &[42], &[9, 255, 255, 255, 255]] {
-            assert_eq!(unpack(torn).expect_err("torn").kind(), ponos::ErrorKind::Internal, "{torn:?}");
+            assert_eq!(unpack(torn, none).expect_err("torn").kind(), ponos::ErrorKind::Internal, "{torn:?}");
         }
         let deep = [9, 1, 0, 0, 0].repeat(9);
-        assert_eq!(unpack(&deep).expect_err("deep").kind(), ponos::ErrorKind::Internal);
-        assert!(unpack(&[5, 1, 0, 0, 0, 255]).expect_err("no text").message().contains("UTF-8"));
+        assert_eq!(unpack(&deep, none).expect_err("deep").kind(), ponos::ErrorKind::Internal);
+        assert!(unpack(&[5, 1, 0, 0, 0, 255], none).expect_err("no text").message().contains("UTF-8"));
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use ponos::map::Stamps;
+use ponos::stream::Item;
 use ponos::{
-    Bytes, Counted, Edited, Entry, Error, Event, Key, Map, Ponos, Position, Shape, Snapshot, Status, TxnDone,
-    Written,
+    Bytes, Counted, Edited, Entry, Error, Event, Key, Map, Ponos, Position, Shape, Sink, Snapshot, Status,
+    Stream, TxnDone, Written,
 };
 
+use crate::items::Given;
 use crate::log::{Logs, Record};
-use crate::watcher::SharedWatcher;
+use crate::source::{SharedReader, SharedWatcher};
 
 /// A value that every language has.
 #[derive(Debug, Default)]
@@ -45,6 +47,8 @@ pub enum Plain {
     Object(Object),
     /// Events of a watcher.
     Events(Vec<Event>),
+    /// What a reader or a sink gave.
+    Items(Vec<Item<Given>>),
     /// Entries of a map.
     Entries(Vec<(Key, Entry)>),
     /// What has no place in a call, as its language shows it.
@@ -65,6 +69,12 @@ pub enum Object {
     Snapshot(Snapshot),
     /// A watcher.
     Watcher(Arc<SharedWatcher>),
+    /// A stream.
+    Stream(Stream),
+    /// A reader of a stream.
+    Reader(Arc<SharedReader>),
+    /// A consumer of a group.
+    Sink(Sink),
     /// Log records on their way.
     Logs(Arc<Logs>),
 }
@@ -76,6 +86,9 @@ impl Object {
         match self {
             Self::Map(map) => map.name(),
             Self::Watcher(watcher) => watcher.name(),
+            Self::Stream(stream) => stream.name(),
+            Self::Reader(reader) => reader.shared.name(),
+            Self::Sink(sink) => sink.group(),
             Self::Nothing | Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
         }
     }
@@ -307,7 +320,7 @@ impl Plain {
             Self::Other(text) => text.clone(),
             Self::Text(text) => format!("{text:?}"),
             Self::Bytes(_) | Self::Value(..) => "bytes".into(),
-            Self::List(_) | Self::Events(_) | Self::Entries(_) => "a list".into(),
+            Self::List(_) | Self::Events(_) | Self::Items(_) | Self::Entries(_) => "a list".into(),
             Self::Record(_) => "a record".into(),
             Self::Object(_) => "an object".into(),
         }

@@ -165,7 +165,7 @@ pub(crate) mod tests {
         map
     }
 
-    fn refused(on: &Object, op: &str, args: Vec<Plain>) -> Error {
+    pub(crate) fn refused(on: &Object, op: &str, args: Vec<Plain>) -> Error {
         match submit(on, op, args, |_| panic!("not called")) {
             Submitted::Ready(Err(error)) => error,
             other => panic!("{op} is not refused: {other:?}"),

@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{
 use napi::{Error, Result, Status, check_status, sys};
 use ponos::model::items;
 use ponos::{Bytes, Shape};
-use ponos_bindings_core::{Plain, packed};
+use ponos_bindings_core::{Plain, items as given, packed};
 
 use crate::event_loop::Calls;
 use crate::handle::Handle;
@@ -130,6 +130,7 @@ impl Inside {
             }
             Plain::Object(object) => self.give(Handle { object, calls: calls.clone(), text }),
             Plain::Events(events) => self.bytes(&packed::events(&events)),
+            Plain::Items(list) => self.bytes(&given::pack(&list)),
             Plain::Entries(list) => {
                 self.bytes(&packed::entries(list.iter().map(|(key, entry)| (&**key, entry))))
             }

@@ -50,7 +50,7 @@ pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
 #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit for 285,000 years")]
 pub(crate) fn shown<'py>(py: Python<'py>, plain: Plain, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match plain {
-        Plain::Nil | Plain::Record(_) | Plain::Other(_) => py.None().into_bound(py),
+        Plain::Nil | Plain::Record(_) | Plain::Items(_) | Plain::Other(_) => py.None().into_bound(py),
         Plain::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
         Plain::Int(number) => match u64::try_from(number) {
             Ok(number) => number.into_pyobject(py)?.into_any(),

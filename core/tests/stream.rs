@@ -266,6 +266,63 @@ async fn closing_gives_back_what_was_not_handled() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_gives_up_waiting_has_been_given_nothing() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let stream = client.stream("ready").await?;
+        let (mut reader, sink) = (stream.reader().await?, stream.sink("g").await?);
+        let before = reader.position();
+        assert!(tokio::time::timeout(Duration::from_millis(20), sink.ready()).await.is_err());
+        assert!(sink.try_next_batch(9).unwrap()?.is_empty() && reader.try_next_batch(9).is_empty());
+        publish(&stream, 1..=3).await?;
+        for _ in 0..2 {
+            assert!(within(reader.ready()).await?);
+            within(sink.ready()).await;
+        }
+        assert_eq!(reader.position(), before);
+        let mut seqs = Vec::new();
+        while seqs.len() < 3 {
+            assert!(within(reader.ready()).await?);
+            let some = reader.try_next_batch(2);
+            assert!((1..=2).contains(&some.len()));
+            seqs.extend(some.iter().map(|item| item.position().seq));
+        }
+        assert_eq!((seqs, reader.position().seq), (vec![1, 2, 3], 3));
+        sink.close().await?;
+        within(sink.ready()).await;
+        assert!(sink.try_next_batch(9).is_none());
+        let sink = stream.sink("g").await?;
+        let event = next(&sink).await;
+        let other = stream.sink("g").await?;
+        assert_eq!((event.count(), sink.group()), (1, "g"), "it was not handed out before");
+        assert_eq!(other.ack_tickets([event.ticket()]).await.unwrap_err().kind(), ErrorKind::Fenced);
+        event.ack().await?;
+        client.close().await;
+        assert!(!within(reader.ready()).await?);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_position_of_a_reader_that_was_there_before_the_stream_is_one_to_go_on_from() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let stream = client.stream("before").await?;
+        let start = Start::Behind(stream.reader().await?.position());
+        let mut at_once = stream.reader_with(ReaderOptions::default().from(start)).await?;
+        publish(&stream, [1]).await?;
+        let mut later = stream.reader_with(ReaderOptions::default().from(start)).await?;
+        let sink = stream.sink_with("g", SinkOptions::default().from(start)).await?;
+        let first = read(&mut later).await.id();
+        assert_eq!((read(&mut at_once).await.id(), next(&sink).await.id(), first.seq), (first, first, 1));
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn the_order_of_a_key_holds_through_failure() -> Result<()> {
     everywhere(async |url| {
         let client = Ponos::open(&url).await?;

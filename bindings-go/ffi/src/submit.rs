@@ -28,8 +28,8 @@ pub struct PonosReply {
 /// and perhaps before this returns. An answer is 0 and a packed value, or 1 and a packed error.
 ///
 /// # Safety
-/// `on` is 0 or a live handle. `op` and `args` have as many readable bytes as said, `out` has `room` writable
-/// ones; none of them is kept.
+/// `on` and the objects among the arguments are 0 or live handles. `op` and `args` have as many readable bytes as said,
+/// `out` has `room` writable ones; none of them is kept.
 #[allow(
     clippy::too_many_arguments,
     reason = "one crossing: Go may not pass a struct with pointers of its own"
@@ -48,8 +48,10 @@ pub unsafe extern "C" fn ponos_submit(
 ) -> PonosReply {
     // SAFETY: the caller lends these for this call, and passes a live handle or 0.
     let (op, args, on) = unsafe { (bytes(op, op_len), bytes(args, args_len), Lent::object(on)) };
+    // SAFETY: the caller packs the numbers of live handles.
+    let object = |number| unsafe { Lent::object(number as usize) }.clone();
     let op = std::str::from_utf8(op).unwrap_or_default();
-    let begun = caught(|| begin(on, op, args, call)).unwrap_or_else(|error| Ok(Err(error)));
+    let begun = caught(|| begin(on, op, args, object, call)).unwrap_or_else(|error| Ok(Err(error)));
     let waits = begun.is_err();
     let (mut data, mut len) = (ptr::null(), 0);
     let held = match begun {

@@ -97,7 +97,8 @@ impl Desk {
             events: HashMap::new(),
             news: VecDeque::new(),
             asks: Vec::new(),
-            membership: 0,
+            // By chance, so that what another sink of the group has handed out is not taken for ours.
+            membership: time::random_u64() >> 1,
             me: 0,
             phase: Phase::Open,
             rules,
@@ -122,9 +123,21 @@ impl Desk {
         }
     }
 
+    /// Waits until there is something to take, or the end; takes nothing. Cancel safe.
+    pub(super) async fn ready(&self) {
+        loop {
+            let ready = self.ready.notified();
+            if self.state.lock().is_ready() {
+                self.ready.notify_one(); // others who wait may find more
+                return;
+            }
+            ready.await;
+        }
+    }
+
     /// What is there now, or the end; `None` if there is nothing yet.
     #[expect(clippy::option_option, reason = "nothing yet, the end, or something")]
-    fn take_one(&self) -> Option<Option<Result<Item<Served>>>> {
+    pub(super) fn take_one(&self) -> Option<Option<Result<Item<Served>>>> {
         let now = self.now();
         let mut state = self.state.lock();
         if let Phase::Closing = state.phase {
@@ -340,6 +353,10 @@ impl State {
 
     fn has_more(&self) -> bool {
         !self.news.is_empty() || self.consumer.has_next()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.has_more() || !matches!(self.phase, Phase::Open)
     }
 
     /// Whether it is worth its while to take more.

@@ -77,7 +77,28 @@ pub enum Item<E = Event> {
     Deleted,
 }
 
+impl Item {
+    /// Where a reader is that has been given this.
+    #[must_use]
+    pub const fn position(&self) -> EventId {
+        match self {
+            Self::Event(event) => event.id,
+            Self::Gap(Gap { next, .. }) => EventId { generation: next.generation, seq: next.seq - 1 },
+            Self::Deleted => EventId { generation: 0, seq: 0 },
+        }
+    }
+}
+
 impl<E> Item<E> {
+    /// The same with something else for an event.
+    pub fn map<T>(self, map: impl FnOnce(E) -> T) -> Item<T> {
+        match self {
+            Self::Event(event) => Item::Event(map(event)),
+            Self::Gap(gap) => Item::Gap(gap),
+            Self::Deleted => Item::Deleted,
+        }
+    }
+
     /// The event, if it is one.
     #[must_use]
     pub fn event(self) -> Option<E> {

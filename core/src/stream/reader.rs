@@ -96,7 +96,7 @@ impl Stream {
     async fn start(&self, start: Start) -> Result<EventId> {
         let Some(tail) = self.shared.ask().await? else {
             return match start {
-                Start::Behind(id) => Err(other_life(id)),
+                Start::Behind(id) if id != EventId::default() => Err(other_life(id)),
                 _ => Ok(EventId::default()),
             };
         };
@@ -106,6 +106,8 @@ impl Stream {
             Start::End => last,
             // What is gone since then is told as a gap.
             Start::Behind(id) if id.generation == generation => id.seq.min(last),
+            // The position of a reader that was there before the stream.
+            Start::Behind(id) if id == EventId::default() => 0,
             Start::Behind(id) => return Err(other_life(id)),
             Start::Time(at) => {
                 let since = self.shared.link.since(at);
@@ -127,19 +129,10 @@ impl Reader {
     /// While the engine is out of reach it waits. *Errors*: `Internal` and `Invalid` if the engine holds what is no
     /// stream of ours. Cancel safe: what is not returned comes the next time.
     pub async fn next(&mut self) -> Option<Result<Item>> {
-        loop {
-            if let Some(until) = self.front_is_early() {
-                time::sleep_until(until).await;
-            }
-            if let Some(item) = self.take() {
-                return Some(Ok(item));
-            }
-            if self.known.borrow().closed {
-                return None;
-            }
-            if let Err(error) = self.fill().await {
-                return Some(Err(error.at("reader.next", &self.shared.id.name)));
-            }
+        match self.ready().await {
+            Ok(true) => self.take().map(Ok),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -147,13 +140,37 @@ impl Reader {
     ///
     /// *Errors*: as [`Reader::next`]. Cancel safe. This is the fast way.
     pub async fn next_batch(&mut self, max: usize) -> Result<Vec<Item>> {
-        let Some(first) = self.next().await else { return Ok(Vec::new()) };
-        let mut batch = vec![first?];
+        self.ready().await?;
+        Ok(self.try_next_batch(max.max(1)))
+    }
+
+    /// Waits until [`Reader::try_next_batch`] has something to give: true, or false once the stream is closed here. It
+    /// gives nothing itself: whoever may give up waiting loses nothing.
+    ///
+    /// *Errors*: as [`Reader::next`]. Cancel safe.
+    pub async fn ready(&mut self) -> Result<bool> {
+        loop {
+            if let Some(until) = self.front_is_early() {
+                time::sleep_until(until).await;
+            }
+            if !self.items.is_empty() {
+                return Ok(true);
+            }
+            if self.known.borrow().closed {
+                return Ok(false);
+            }
+            self.fill().await.map_err(|error| error.at("reader.next", &self.shared.id.name))?;
+        }
+    }
+
+    /// What is at hand now, at most `max`, without waiting.
+    pub fn try_next_batch(&mut self, max: usize) -> Vec<Item> {
+        let mut batch = Vec::with_capacity(max.min(self.items.len()));
         while batch.len() < max && self.front_is_early().is_none() {
             let Some(item) = self.take() else { break };
             batch.push(item);
         }
-        Ok(batch)
+        batch
     }
 
     /// What it gives as a stream that can be polled.
@@ -169,11 +186,7 @@ impl Reader {
 
     fn take(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        match &item {
-            Item::Event(event) => self.given = event.id,
-            Item::Gap(gap) => self.given = EventId { seq: gap.next.seq - 1, ..gap.next },
-            Item::Deleted => self.given = EventId::default(),
-        }
+        self.given = item.position();
         Some(item)
     }
 
@@ -209,6 +222,12 @@ impl Reader {
         }
         if let Some(batch) = self.shared.follower.recent(&self.cursor) {
             self.advance(&batch);
+            // Each publish is a batch of its own: what else was heard of comes along.
+            while self.items.len() < PAGE
+                && let Some(batch) = self.shared.follower.recent(&self.cursor)
+            {
+                self.advance(&batch);
+            }
             return Ok(());
         }
         let reading = self.shared.link.read(self.cursor.next(), PAGE);

@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::consumer::Rules;
 use crate::model::group::{ConsumerId, Place};
 use crate::model::name;
+use crate::model::record::EventId;
+use crate::model::settings::Start;
 use crate::time;
 
 /// A consumer of a group: cheap to clone, so that several tasks may take events from it.
@@ -87,7 +89,10 @@ impl Stream {
         if !settings.dead_letter.is_empty() {
             name::check(&settings.dead_letter)?;
         }
-        let SinkOptions { max_in_flight, prefetch, from, .. } = options;
+        let SinkOptions { max_in_flight, prefetch, mut from, .. } = options;
+        if from == Start::Behind(EventId::default()) {
+            from = Start::First; // the position of a reader that was there before the stream
+        }
         let desk = Arc::new(Desk::new(Rules { ack_wait: settings.ack_wait, max_in_flight, prefetch }));
         // Heard from before the membership on, so that nothing falls between.
         let regrouped = Arc::new(Notify::new());
@@ -109,6 +114,12 @@ impl Stream {
 }
 
 impl Sink {
+    /// The name of its group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.inner.group
+    }
+
     /// What comes next: an event, which is to be answered, or news of the stream; `None` once the sink or the stream
     /// is closed here.
     ///
@@ -124,6 +135,28 @@ impl Sink {
     /// *Errors*: as [`Sink::next`]. Cancel safe. This is the fast way, with [`Sink::ack_batch`].
     pub async fn next_batch(&self, max: usize) -> Result<Vec<Item<Delivery>>> {
         let Some(first) = self.inner.desk.next().await else { return Ok(Vec::new()) };
+        self.batch(first, max)
+    }
+
+    /// Waits until [`Sink::try_next_batch`] has something to give, or the end. It hands out nothing itself: whoever may
+    /// give up waiting loses nothing, and no event's `ack_wait` begins.
+    ///
+    /// Cancel safe.
+    pub async fn ready(&self) {
+        self.inner.desk.ready().await;
+    }
+
+    /// What is ready now, at most `max`, without waiting; `None` at the end.
+    ///
+    /// *Errors*: as [`Sink::next`].
+    pub fn try_next_batch(&self, max: usize) -> Option<Result<Vec<Item<Delivery>>>> {
+        match self.inner.desk.take_one() {
+            None => Some(Ok(Vec::new())),
+            Some(first) => Some(self.batch(first?, max)),
+        }
+    }
+
+    fn batch(&self, first: Result<Item<Served>>, max: usize) -> Result<Vec<Item<Delivery>>> {
         let mut batch = vec![first.map_err(|error| error.at("sink.next", &self.inner.group))?];
         self.inner.desk.take_more(&mut batch, max);
         Ok(batch.into_iter().map(|item| self.delivery(item)).collect())
@@ -135,14 +168,10 @@ impl Sink {
     }
 
     fn delivery(&self, item: Item<Served>) -> Item<Delivery> {
-        match item {
-            Item::Event(Served { event, place, count, membership, consumer }) => {
-                let (inner, ticket) = (self.inner.clone(), Ticket { membership, consumer, place });
-                Item::Event(Delivery { event, ticket, count, inner })
-            }
-            Item::Gap(gap) => Item::Gap(gap),
-            Item::Deleted => Item::Deleted,
-        }
+        item.map(|Served { event, place, count, membership, consumer }| {
+            let ticket = Ticket { membership, consumer, place };
+            Delivery { event, ticket, count, inner: self.inner.clone() }
+        })
     }
 
     /// Acknowledges several events of this sink; when it returns, none of them is delivered again.
@@ -155,7 +184,7 @@ impl Sink {
 
     /// As [`Sink::ack_batch`], for events that are known by their tickets.
     pub async fn ack_tickets(&self, tickets: impl IntoIterator<Item = Ticket>) -> Result<()> {
-        self.inner.answer("sink.ack_batch", tickets, Fate::Done).await
+        self.inner.answer("sink.ack", tickets, Fate::Done).await
     }
 
     /// An event that this sink has handed out, by its ticket: the way back for who could not keep the [`Delivery`].
@@ -187,7 +216,7 @@ impl Pull for Sink {
 /// Names an event that a sink has handed out, for that sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    /// Counts the sink's memberships of its group.
+    /// Which of the sink's memberships of its group.
     pub membership: u64,
     /// The sink's name in the group.
     pub consumer: ConsumerId,
@@ -294,29 +323,29 @@ impl Answer<'_> {
     ///
     /// *Cost*: a round trip, which all answers that meet share.
     pub async fn ack(self) -> Result<()> {
-        self.inner.answer("delivery.ack", [self.ticket], Fate::Done).await
+        self.inner.answer("sink.ack", [self.ticket], Fate::Done).await
     }
 
     /// The event could not be dealt with: it is delivered again after the group's next pause.
     pub async fn nack(self) -> Result<()> {
-        self.inner.answer("delivery.nack", [self.ticket], Fate::Back(None)).await
+        self.inner.answer("sink.nack", [self.ticket], Fate::Back(None)).await
     }
 
     /// As [`Answer::nack`], after a time of its own.
     pub async fn nack_after(self, delay: Duration) -> Result<()> {
-        self.inner.answer("delivery.nack", [self.ticket], Fate::Back(Some(millis(delay)))).await
+        self.inner.answer("sink.nack", [self.ticket], Fate::Back(Some(millis(delay)))).await
     }
 
     /// The event can never be dealt with: it goes to the dead letter now.
     pub async fn term(self, reason: &str) -> Result<()> {
-        self.inner.answer("delivery.term", [self.ticket], Fate::Dead(reason.to_owned())).await
+        self.inner.answer("sink.term", [self.ticket], Fate::Dead(reason.to_owned())).await
     }
 
     /// The event is being worked on: its `ack_wait` begins anew. Takes no round trip.
     pub fn progress(self) -> Result<()> {
         let Ticket { membership, place, .. } = self.ticket;
         let done = self.inner.desk.progress(membership, place);
-        done.map_err(|error| error.at("delivery.progress", &self.inner.group))
+        done.map_err(|error| error.at("sink.progress", &self.inner.group))
     }
 
     /// Acknowledges the event and does what `step` says, all in one step: both happen, or neither.
@@ -327,7 +356,7 @@ impl Answer<'_> {
         let Inner { shared, desk, group } = self.inner;
         let Ticket { membership, consumer, place } = self.ticket;
         let done = step.settle(shared, desk, group, (membership, consumer), place);
-        done.await.map_err(|error| error.at("delivery.ack_with", group))
+        done.await.map_err(|error| error.at("sink.ack_with", group))
     }
 }
 
