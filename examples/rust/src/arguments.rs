@@ -5,8 +5,7 @@ use std::path::PathBuf;
 /// What this process is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    Feed,
-    Count,
+    Node,
     Board,
     All,
 }
@@ -18,10 +17,8 @@ pub(crate) struct Arguments {
     /// Which part of the flights, counted from 0, of how many.
     pub(crate) part: (usize, usize),
     pub(crate) data: PathBuf,
-    /// Flights a second, over all feeds.
+    /// Flights a second, over all nodes.
     pub(crate) pace: f64,
-    /// How often a consumer is killed in the middle of its work, and another begins.
-    pub(crate) kills: u32,
 }
 
 impl Arguments {
@@ -32,7 +29,6 @@ impl Arguments {
             part: (0, 1),
             data: PathBuf::from("examples/data"),
             pace: 4_000.0,
-            kills: 8,
         };
         while let Some(name) = words.next() {
             let value = words.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -42,8 +38,7 @@ impl Arguments {
                 "--data" => arguments.data = PathBuf::from(value),
                 "--role" => {
                     arguments.role = match value.as_str() {
-                        "feed" => Role::Feed,
-                        "count" => Role::Count,
+                        "node" => Role::Node,
                         "board" => Role::Board,
                         "all" => Role::All,
                         _ => return Err(bad()),
@@ -54,12 +49,7 @@ impl Arguments {
                     let pace = value.parse().ok().filter(|pace| *pace > 0.0);
                     arguments.pace = pace.ok_or_else(bad)?;
                 }
-                "--kills" => arguments.kills = value.parse().map_err(|_| bad())?,
-                _ => {
-                    return Err(format!(
-                        "{name} is unknown; known are --url --role --part --data --pace --kills"
-                    ));
-                }
+                _ => return Err(format!("{name} is unknown; known are --url --role --part --data --pace")),
             }
         }
         Ok(arguments)
