@@ -2,6 +2,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::zombie_processes,
     reason = "tests have a clock of their own and may panic"
 )]
 
@@ -236,11 +237,11 @@ async fn cuts_at_any_moment_keep_every_acknowledgement() -> Result<()> {
             let event = next(&sink).await;
             match event.ack().await {
                 Ok(()) => {
-                    assert!(acknowledged.insert(event.id().seq), "{event:?} comes after its acknowledgement")
+                    assert!(acknowledged.insert(event.id().seq), "{event:?} comes after its acknowledgement");
                 }
                 // Left open: it is acknowledged later, or comes again.
                 Err(error) => {
-                    assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Fenced), "{error}")
+                    assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Fenced), "{error}");
                 }
             }
         }

@@ -30,6 +30,7 @@ pub(super) struct Known {
 }
 
 /// What all readers and sinks of a stream in one client share.
+#[derive(Default)]
 pub(super) struct Follower {
     known: watch::Sender<Known>,
     recent: Mutex<Recent>,
@@ -44,17 +45,6 @@ pub(super) struct Follower {
 struct Recent {
     batches: VecDeque<Arc<Batch>>,
     bytes: usize,
-}
-
-impl Default for Follower {
-    fn default() -> Self {
-        Self {
-            known: watch::Sender::default(),
-            recent: Mutex::default(),
-            due: watch::Sender::default(),
-            groups: Mutex::default(),
-        }
-    }
 }
 
 impl Follower {

@@ -145,7 +145,7 @@ impl MergedReader {
                         some = true;
                         match item? {
                             Item::Event(event) => {
-                                self.merge.push(stream, event.at(), event.id().seq, now, event)
+                                self.merge.push(stream, event.at(), event.id().seq, now, event);
                             }
                             item => self.news.push_back(Merged { stream, late: false, item }),
                         }

@@ -226,8 +226,10 @@ fn request(model: &Group, consumers: &[u64], at: usize, chance: &mut Chance, now
     let mine: Vec<u64> = mine.map(|spans| spans.iter().map(|(seq, _)| seq).collect()).unwrap_or_default();
     let some: Vec<u64> = mine.into_iter().filter(|_| chance.below(2) == 0).collect();
     let runs = |seqs: &[u64]| seqs.iter().map(|seq| (*seq, *seq)).collect::<Vec<Run>>();
-    let settle =
-        |part| Request::Settle { parts: vec![Settling { lane, ..part }], whole: some.len() % 2 == 0 };
+    let settle = |part| Request::Settle {
+        parts: vec![Settling { lane, ..part }],
+        whole: some.len().is_multiple_of(2),
+    };
     match chance.below(8) {
         0 | 1 => {
             let (from, to) = (state.cursor, state.cursor + chance.below(4));

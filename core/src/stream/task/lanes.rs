@@ -88,10 +88,10 @@ impl Task {
                         self.give_up(id).await?;
                     }
                 }
-                (None, true) => match self.apply(Request::Claim(id)).await? {
-                    Answer::Done => self.look = true, // to be owned with what it holds by then
-                    _ => {}
-                },
+                (None, true) => {
+                    // To be owned with what it holds by then.
+                    self.look |= self.apply(Request::Claim(id)).await? == Answer::Done;
+                }
                 _ => self.forget_lane(id),
             }
         }
