@@ -30,8 +30,8 @@ verify: ## check format, lints, docs, types, tree rules and licences; changes no
 fix: ## mend what verify can mend
 	@tools/fix.sh
 
-bench: ## measure, beside peers: [ARGS=…]
-	@tools/run.sh ponos-benches $(ARGS)
+bench: ## measure, beside peers: [ARGS="maps|streams ROUNDS"]
+	@tools/bench.sh $(ARGS)
 
 soak: ## run the long randomised tests: [ARGS=…]
 	@tools/run.sh ponos-tests --bin soak $(ARGS)

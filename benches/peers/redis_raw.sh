@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # What the server itself can do, to hold the clients' figures against:
 #
-#   redis_raw.sh PORT [script.lua numkeys arg...]
+#   redis_raw.sh maps PORT [script.lua numkeys arg...]
+#   redis_raw.sh streams PORT
 #
-# Prints one JSON object a measurement, for HSET, SET and, if a script is given, EVALSHA of it, with 50
-# connections at pipeline depths 1, 16 and 64. Each is the median of three runs of 1 to 2 s. In the script's
-# arguments, __rand_int__ stands for one of 1,000 numbers, as in redis-benchmark. Afterwards the keys that begin
-# with ponos-bench-raw: are deleted.
+# Prints one JSON object a measurement. For maps: HSET, SET and, if a script is given, EVALSHA of it, with 50
+# connections at pipeline depths 1, 16 and 64; in the script's arguments, __rand_int__ stands for one of 1,000
+# numbers, as in redis-benchmark. For streams: XADD at depths 1 and 16, each the median of three runs of 1 to 2 s
+# as before, and XREADGROUP with XACK of what it gave, 500 events at a time, on one connection that waits for
+# nothing. Afterwards the keys that begin with ponos-bench-raw: are deleted.
 set -euo pipefail
 shopt -s inherit_errexit
 
 usage() {
-    printf 'usage: %s PORT [script.lua numkeys arg...]\n' "${0##*/}" >&2
+    printf 'usage: %s maps PORT [script.lua numkeys arg...] | streams PORT\n' "${0##*/}" >&2
     exit 2
 }
 
@@ -20,13 +22,18 @@ fail() {
     exit 1
 }
 
-if [[ $# -lt 1 || $# -eq 2 || ! $1 =~ ^[0-9]+$ ]]; then usage; fi
+if [[ $# -lt 2 || ! $2 =~ ^[0-9]+$ ]]; then usage; fi
+case $1:$# in
+maps:3) usage ;;
+maps:* | streams:2) ;;
+*) usage ;;
+esac
 
-readonly port=$1 host=127.0.0.1 clients=50 keys=1000 value_bytes=100 runs=3 seconds=1.5
-readonly prefix=ponos-bench-raw:
+readonly work=$1 port=$2 host=127.0.0.1 clients=50 keys=1000 value_bytes=100 runs=3 seconds=1.5
+readonly prefix=ponos-bench-raw: backlog=400000 batch=500 stream_length=1000000
 value=$(printf 'v%.0s' $(seq $value_bytes))
 readonly value
-shift
+shift 2
 
 cli() { redis-cli -e -h $host -p "$port" "$@"; }
 
@@ -85,17 +92,59 @@ points() {
     for pipeline in 1 16 64; do point "$1" "$pipeline" "${@:2}"; done
 }
 
+maps() {
+    local sha
+    points hset HSET "${prefix}hash" field:__rand_int__ "$value"
+    points set SET "${prefix}__rand_int__" "$value"
+    if (($# > 0)); then
+        [[ -r $1 ]] || fail "cannot read $1"
+        sha=$(cli -x SCRIPT LOAD <"$1")
+        cli EVALSHA "$sha" "${@:2}" >/dev/null || fail "the script failed with these arguments"
+        points evalsha EVALSHA "$sha" "${@:2}"
+    fi
+}
+
+# Sends the commands of stdin without waiting for answers, and fails if one of them is an error.
+pipe() {
+    local said
+    said=$(redis-cli -h $host -p "$port" --pipe 2>&1) || fail "redis-cli said: $said"
+}
+
+# Events get numbers for ids, so that their acks can be written before they are read.
+consume() {
+    local stream=${prefix}consume commands start end pending
+    seq $backlog | sed "s/.*/XADD $stream 1-& e $value/" | pipe
+    cli XGROUP CREATE "$stream" g 0 >/dev/null
+    commands=$(awk -v stream="$stream" -v backlog=$backlog -v batch=$batch 'BEGIN {
+        for (from = 1; from <= backlog; from += batch) {
+            print "XREADGROUP GROUP g c COUNT", batch, "STREAMS", stream, ">"
+            line = "XACK " stream " g"
+            for (id = from; id < from + batch; id++) line = line " 1-" id
+            print line
+        }
+    }')
+    start=$EPOCHREALTIME
+    pipe <<<"$commands"
+    end=$EPOCHREALTIME
+    pending=$(cli XPENDING "$stream" g | head -n 1)
+    [[ $pending == 0 && $(cli XINFO GROUPS "$stream") == *"1-$backlog"* ]] || fail "$pending events without an ack"
+    awk -v n=$backlog -v start="$start" -v end="$end" -v batch=$batch 'BEGIN {
+        printf "{\"bench\":\"raw_consume\",\"params\":{\"batch\":%d},\"ops_per_s\":%.2f}\n", batch, n / (end - start)
+    }'
+}
+
+streams() {
+    local pipeline
+    for pipeline in 1 16; do
+        point xadd "$pipeline" XADD "${prefix}stream" MAXLEN '~' $stream_length '*' e "$value"
+    done
+    consume
+}
+
 clean() {
     cli --scan --pattern "$prefix*" | xargs -r redis-cli -h $host -p "$port" DEL >/dev/null
 }
 
 [[ $(cli PING) == PONG ]] || fail "no server at port $port"
 trap clean EXIT
-points hset HSET "${prefix}hash" field:__rand_int__ "$value"
-points set SET "${prefix}__rand_int__" "$value"
-if (($# > 0)); then
-    [[ -r $1 ]] || fail "cannot read $1"
-    sha=$(cli -x SCRIPT LOAD <"$1")
-    cli EVALSHA "$sha" "${@:2}" >/dev/null || fail "the script failed with these arguments"
-    points evalsha EVALSHA "$sha" "${@:2}"
-fi
+"$work" "$@"

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sample::Sample;
+use crate::server::{Kind, Server};
+use crate::work::Work;
 
 /// A program to run.
 #[derive(Debug)]
@@ -11,8 +13,10 @@ pub struct Peer {
     /// Its name in the results.
     pub name: &'static str,
     program: PathBuf,
+    /// With `{port}` for the server's.
     arguments: Vec<String>,
     folder: PathBuf,
+    server: Kind,
     /// What must be there for it to run, and what brings it.
     needs: (PathBuf, &'static str),
     environment: Vec<(String, String)>,
@@ -20,61 +24,68 @@ pub struct Peer {
 
 /// The peers, the raw limits, and the bindings of Ponos as installed under target/installed.
 #[must_use]
-pub fn all(root: &Path) -> Vec<Peer> {
+pub fn all(root: &Path, work: Work) -> Vec<Peer> {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let mut peers = vec![raw_redis(&root, work), pulse(&root, work)];
+    if work == Work::Streams {
+        peers.push(nats(&root));
+    }
+    peers.extend(bindings(&root, work));
+    peers
+}
+
+fn raw_redis(root: &Path, work: Work) -> Peer {
+    let program = root.join("benches/peers/redis_raw.sh");
+    let peer = Peer::new("raw redis", &program, root, &[work.word(), "{port}"]);
+    if work == Work::Streams {
+        return peer;
+    }
+    let script = write_script(root);
+    let script_arguments = std::iter::once(script.display().to_string()).chain(one_set());
+    let arguments = peer.arguments.iter().cloned().chain(script_arguments).collect();
+    Peer { arguments, needs: (script, "the scripts of the core"), ..peer }
+}
+
+fn pulse(root: &Path, work: Work) -> Peer {
+    let folder = root.join("benches/peers/pulse");
+    let arguments = ["run", ".", "-redis", "127.0.0.1:{port}", "-bench", work.word()];
+    Peer::new("pulse", Path::new("go"), &folder, &arguments)
+}
+
+fn nats(root: &Path) -> Peer {
+    let folder = root.join("benches/peers/nats");
+    let peer = Peer::new("nats", Path::new("go"), &folder, &["run", ".", "-nats", "127.0.0.1:{port}"]);
+    Peer { server: Kind::Nats, ..peer }
+}
+
+/// The bindings that have a program for this work.
+fn bindings(root: &Path, work: Work) -> Vec<Peer> {
     let installed = root.join("target/installed");
-    let script = write_script(&root);
     let (go, node) = (installed.join("go"), installed.join("node"));
-    let package = "make package";
+    let python = installed.join("python/bin/python");
     let programs = root.join("benches/bindings");
-    copy(&programs.join("map.mjs"), &node.join("bench-map.mjs"));
-    copy(&programs.join("go/main.go"), &go.join("bench-map/main.go"));
-    let program = |name: &str| programs.join(name).display().to_string();
-    vec![
-        Peer {
-            name: "raw redis",
-            program: root.join("benches/peers/redis_raw.sh"),
-            arguments: ["{port}".to_owned(), script.display().to_string()]
-                .into_iter()
-                .chain(one_set())
-                .collect(),
-            folder: root.clone(),
-            needs: (script, "the scripts of the core"),
-            environment: Vec::new(),
-        },
-        Peer {
-            name: "pulse",
-            program: "go".into(),
-            arguments: ["run", ".", "-redis", "127.0.0.1:{port}"].map(str::to_owned).to_vec(),
-            folder: root.join("benches/peers/pulse"),
-            needs: (root.join("benches/peers/pulse/main.go"), "the tree"),
-            environment: Vec::new(),
-        },
-        Peer {
-            name: "ponos python",
-            program: installed.join("python/bin/python"),
-            arguments: vec![program("map.py"), "redis://127.0.0.1:{port}".to_owned()],
-            folder: installed.clone(),
-            needs: (installed.join("python/bin/python"), package),
-            environment: Vec::new(),
-        },
-        Peer {
-            name: "ponos node",
-            program: "node".into(),
-            arguments: vec!["bench-map.mjs".to_owned(), "redis://127.0.0.1:{port}".to_owned()],
-            needs: (node.join("bench-map.mjs"), package),
-            folder: node,
-            environment: Vec::new(),
-        },
-        Peer {
-            name: "ponos go",
-            program: "go".into(),
-            arguments: ["run", "./bench-map", "redis://127.0.0.1:{port}"].map(str::to_owned).to_vec(),
-            environment: vec![("GOENV".to_owned(), go.join("goenv").display().to_string())],
-            needs: (go.join("bench-map"), package),
-            folder: go,
-        },
-    ]
+    let (package, url, file) = ("make package", "redis://127.0.0.1:{port}", work.file());
+
+    let source = |name: String| Some(programs.join(name)).filter(|source| source.exists());
+    let mut peers = Vec::new();
+    if let Some(source) = source(format!("{file}.py")) {
+        let peer = Peer::new("ponos python", &python, &installed, &[&source.display().to_string(), url]);
+        peers.push(Peer { needs: (python, package), ..peer });
+    }
+    if let Some(source) = source(format!("{file}.mjs")) {
+        let script = format!("bench-{file}.mjs");
+        copy(&source, &node.join(&script));
+        let peer = Peer::new("ponos node", Path::new("node"), &node, &[&script, url]);
+        peers.push(Peer { needs: (node.join(script), package), ..peer });
+    }
+    if let Some(source) = source(format!("go/{file}/main.go")) {
+        let folder = format!("bench-{file}");
+        copy(&source, &go.join(&folder).join("main.go"));
+        let peer = Peer::new("ponos go", Path::new("go"), &go, &["run", &format!("./{folder}"), url]);
+        let environment = vec![("GOENV".to_owned(), go.join("goenv").display().to_string())];
+        peers.push(Peer { needs: (go.join(folder), package), environment, ..peer });
+    }
+    peers
 }
 
 /// Puts a program where its package is found: an import is looked for upwards from the file that has it.
@@ -98,7 +109,10 @@ fn one_set() -> impl Iterator<Item = String> {
 fn write_script(root: &Path) -> PathBuf {
     let lua = root.join("core/src/engine/redis/lua");
     let part = |name: &str| std::fs::read_to_string(lua.join(name)).unwrap_or_default();
-    let script = part("set.lua").replace("--BEGIN", &part("begin.lua")).replace("--LOG", &part("log.lua"));
+    let script = part("set.lua")
+        .replace("--BEGIN", &part("begin.lua"))
+        .replace("--LOG", &part("log.lua"))
+        .replace("--GENERATION", &part("generation.lua"));
     let path = root.join("target/bench-set.lua");
     // A script that is missing shows when the peer is run.
     drop(std::fs::write(&path, script));
@@ -106,18 +120,33 @@ fn write_script(root: &Path) -> PathBuf {
 }
 
 impl Peer {
-    /// Runs it against a server and reads its samples.
+    /// A program that needs nothing but the tree, and a redis-server.
+    fn new(name: &'static str, program: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        Self {
+            name,
+            program: program.to_owned(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            folder: folder.to_owned(),
+            server: Kind::Redis,
+            needs: (folder.to_owned(), "the tree"),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Runs it on a server that has seen nothing else, and reads its samples.
     ///
     /// # Errors
     /// Why it was not run, or what it said when it failed.
-    pub fn run(&self, port: u16) -> Result<Vec<Sample>, String> {
+    pub fn run(&self, root: &Path) -> Result<Vec<Sample>, String> {
         let (path, source) = &self.needs;
         if !path.exists() {
             return Err(format!("{} is missing; {source} brings it", path.display()));
         }
+        let server = Server::start(self.server, root)?;
+        let port = server.port().to_string();
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder);
-        command.args(self.arguments.iter().map(|argument| argument.replace("{port}", &port.to_string())));
+        command.args(self.arguments.iter().map(|argument| argument.replace("{port}", &port)));
         for (name, value) in &self.environment {
             command.env(name, value).env_remove("GOPROXY").env_remove("GOFLAGS").env_remove("GONOSUMDB");
         }

@@ -6,164 +6,70 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::bars::{self, Bar};
 use crate::sample::Sample;
+use crate::work::Work;
 
 /// Every figure of every round, by program, measurement and figure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Results {
+    work: Work,
     figures: BTreeMap<(String, String, &'static str), Vec<f64>>,
 }
 
-/// A bar to reach: a figure of ours, alone or against one of a peer's.
-struct Bar {
-    what: &'static str,
-    ours: (&'static str, &'static str, &'static str),
-    theirs: Option<(&'static str, &'static str, &'static str)>,
-    /// The figure or ratio to reach: at least, or at most where less is better.
-    wanted: f64,
-    at_least: bool,
+/// A bar with what was measured.
+struct Row {
+    bar: &'static Bar,
+    ours: f64,
+    theirs: Option<f64>,
 }
 
-const RUST: &str = "ponos rust";
-const GET: &str = "ns_per_op";
-const RATE: &str = "ops_per_s";
-const RAW_SCRIPT: (&str, &str, &str) = ("raw redis", "raw_evalsha clients=50 pipeline=16", RATE);
+impl Row {
+    fn ratio(&self) -> Option<f64> {
+        self.theirs.map(|theirs| self.ours / theirs)
+    }
 
-const fn bar(
-    what: &'static str,
-    ours: (&'static str, &'static str, &'static str),
-    theirs: (&'static str, &'static str, &'static str),
-    wanted: f64,
-    at_least: bool,
-) -> Bar {
-    Bar { what, ours, theirs: Some(theirs), wanted, at_least }
+    fn is_reached(&self) -> bool {
+        let figure = self.ratio().unwrap_or(self.ours);
+        if self.bar.at_least { figure >= self.bar.wanted } else { figure <= self.bar.wanted }
+    }
+
+    fn json(&self) -> Value {
+        let bar = self.bar;
+        json!({"what": bar.what, "ours": self.ours, "theirs": self.theirs,
+            "peer": bar.theirs.map(|theirs| theirs.0), "figure": bar.ours.2, "ratio": self.ratio(),
+            "wanted": bar.wanted, "at_least": bar.at_least, "reached": self.is_reached()})
+    }
+
+    fn line(&self) -> String {
+        let Bar { what, ours: (_, _, figure), beside, wanted, at_least, .. } = self.bar;
+        let unit = match *figure {
+            "ops_per_s" => "/s",
+            "ns_per_op" => " ns",
+            "ms" => " ms",
+            "count" => "",
+            _ => " µs",
+        };
+        let with_unit = |number: f64| format!("{}{unit}", thousands(number));
+        let (sign, mark) =
+            (if *at_least { '≥' } else { '≤' }, if self.is_reached() { "" } else { " (missed)" });
+        let (beside, ratio, wanted) = match (self.theirs, self.ratio()) {
+            (Some(theirs), Some(ratio)) => {
+                (format!("{} ({beside})", with_unit(theirs)), format!("{ratio:.2}"), format!("{wanted:.2}"))
+            }
+            _ => (String::new(), String::new(), with_unit(*wanted)),
+        };
+        format!("| {what} | {} | {beside} | {ratio} | {sign} {wanted}{mark} |", with_unit(self.ours))
+    }
 }
-
-/// A bar without a peer: at most so many nanoseconds.
-const fn within(what: &'static str, program: &'static str, label: &'static str, wanted: f64) -> Bar {
-    Bar { what, ours: (program, label, GET), theirs: None, wanted, at_least: false }
-}
-
-/// A bar without a peer: at least so many a second.
-const fn rate(what: &'static str, program: &'static str, label: &'static str, wanted: f64) -> Bar {
-    Bar { what, ours: (program, label, RATE), theirs: None, wanted, at_least: true }
-}
-
-const BARS: &[Bar] = &[
-    bar(
-        "get, 1,000 keys, beside a DashMap",
-        (RUST, "get keys=1000 threads=1", GET),
-        (RUST, "dashmap_get keys=1000 threads=1", GET),
-        1.5,
-        false,
-    ),
-    bar(
-        "get, 1,000 keys, 2 threads",
-        (RUST, "get keys=1000 threads=2", GET),
-        (RUST, "dashmap_get keys=1000 threads=2", GET),
-        1.5,
-        false,
-    ),
-    bar(
-        "set, 1 caller, p50",
-        (RUST, "set callers=1", "p50_us"),
-        ("pulse", "set callers=1 keys=1000 pool=20", "p50_us"),
-        1.0,
-        false,
-    ),
-    bar(
-        "set, 64 callers",
-        (RUST, "set callers=64", RATE),
-        ("pulse", "set callers=64 keys=1000 pool=20", RATE),
-        3.0,
-        true,
-    ),
-    bar(
-        "set, 256 callers",
-        (RUST, "set callers=256", RATE),
-        ("pulse", "set callers=256 keys=1000 pool=20", RATE),
-        3.0,
-        true,
-    ),
-    bar("set, 64 callers, beside our script at -P 16", (RUST, "set callers=64", RATE), RAW_SCRIPT, 0.8, true),
-    bar(
-        "set, 256 callers, beside our script at -P 16",
-        (RUST, "set callers=256", RATE),
-        RAW_SCRIPT,
-        1.0,
-        true,
-    ),
-    bar(
-        "set to event on another node, p50",
-        (RUST, "propagate rate=500", "p50_us"),
-        ("pulse", "propagate keys=1000 rate=500", "p50_us"),
-        0.9,
-        false,
-    ),
-    bar(
-        "set to event on another node, p99",
-        (RUST, "propagate rate=500", "p99_us"),
-        ("pulse", "propagate keys=1000 rate=500", "p99_us"),
-        0.9,
-        false,
-    ),
-    bar(
-        "join of 100,000 keys",
-        (RUST, "join keys=100000", "ms"),
-        ("pulse", "join keys=100000 runs=3", "ms"),
-        0.8,
-        false,
-    ),
-    bar(
-        "append to a list of 5,000",
-        (RUST, "append items=5000", RATE),
-        ("pulse", "append callers=1 item_bytes=31 items=5000", RATE),
-        50.0,
-        true,
-    ),
-    bar(
-        "connections with ten maps",
-        (RUST, "connections maps=10", "count"),
-        ("pulse", "connections callers_before=0 maps=10 subscribed=10", "count"),
-        3.0 / 11.0,
-        false,
-    ),
-    bar(
-        "Go: set, 64 callers, beside our script",
-        ("ponos go", "set callers=64", RATE),
-        RAW_SCRIPT,
-        0.5,
-        true,
-    ),
-    bar(
-        "Node: set, 64 callers, beside our script",
-        ("ponos node", "set callers=64", RATE),
-        RAW_SCRIPT,
-        0.35,
-        true,
-    ),
-    bar(
-        "Python: set, 64 callers, beside our script",
-        ("ponos python", "set callers=64", RATE),
-        RAW_SCRIPT,
-        0.35,
-        true,
-    ),
-    within("Python: get", "ponos python", "get codec=\"bytes\"", 200.0),
-    within("Python: get, json, unchanged", "ponos python", "get codec=\"json\"", 250.0),
-    within("Node: get, text", "ponos node", "get codec=\"str\"", 1_000.0),
-    within("Node: get, json, unchanged", "ponos node", "get codec=\"json\"", 150.0),
-    within("Go: get", "ponos go", "get into=\"new\"", 150.0),
-    within("Go: get into a buffer", "ponos go", "get into=\"buffer\"", 90.0),
-    rate("Python: set on memory, 64 in flight", "ponos python", "set_memory callers=64", 150_000.0),
-    rate("Node: set on memory, 64 in flight", "ponos node", "set_memory callers=64", 120_000.0),
-    rate("Go: set on memory, 64 in flight", "ponos go", "set_memory callers=64", 400_000.0),
-    rate("Python: events in batches", "ponos python", "events", 1_000_000.0),
-    rate("Node: events in batches", "ponos node", "events", 300_000.0),
-    rate("Go: events in batches", "ponos go", "events", 1_000_000.0),
-];
 
 impl Results {
+    /// None yet.
+    #[must_use]
+    pub fn new(work: Work) -> Self {
+        Self { work, figures: BTreeMap::new() }
+    }
+
     /// Takes the samples of one program in one round.
     pub fn add(&mut self, program: &str, samples: Vec<Sample>) {
         for sample in samples {
@@ -196,12 +102,14 @@ impl Results {
         let write = |path: &Path, text: &str| {
             std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
         };
-        write(&folder.join("map.json"), &(json + "\n"))?;
-        write(&folder.join("map.md"), &table)?;
+        write(&folder.join(format!("{}.json", self.work.file())), &(json + "\n"))?;
+        write(&folder.join(format!("{}.md", self.work.file())), &table)?;
         let readme = root.join("README.md");
         let text = std::fs::read_to_string(&readme).map_err(|error| error.to_string())?;
-        if let (Some(start), Some(end)) = (text.find("<!-- bench -->"), text.find("<!-- /bench -->")) {
-            write(&readme, &format!("{}<!-- bench -->\n{table}{}", &text[..start], &text[end..]))?;
+        let (begin, end) =
+            (format!("<!-- {} -->", self.work.mark()), format!("<!-- /{} -->", self.work.mark()));
+        if let (Some(from), Some(to)) = (text.find(&begin), text.find(&end)) {
+            write(&readme, &format!("{}{begin}\n{table}{}", &text[..from], &text[to..]))?;
         }
         Ok(table)
     }
@@ -212,60 +120,28 @@ impl Results {
             json!({"program": program, "bench": label, "figure": figure, "median": median, "all": all})
         });
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        json!({"rounds": rounds, "cores": cores, "figures": figures.collect::<Vec<_>>(), "bars": self.bars()})
+        let bars: Vec<Value> = self.rows().iter().map(Row::json).collect();
+        json!({"rounds": rounds, "cores": cores, "figures": figures.collect::<Vec<_>>(), "bars": bars})
     }
 
-    fn bars(&self) -> Vec<Value> {
-        let row = |bar: &Bar| {
-            let ours = self.median(bar.ours)?;
-            let theirs = bar.theirs.map(|theirs| self.median(theirs));
-            let ratio = match theirs {
-                Some(theirs) => Some(ours / theirs?),
+    /// The bars of which everything was measured.
+    fn rows(&self) -> Vec<Row> {
+        let row = |bar: &'static Bar| {
+            let theirs = match bar.theirs {
+                Some(theirs) => Some(self.median(theirs)?),
                 None => None,
             };
-            let reached = match ratio.unwrap_or(ours) {
-                figure if bar.at_least => figure >= bar.wanted,
-                figure => figure <= bar.wanted,
-            };
-            Some(
-                json!({"what": bar.what, "ours": ours, "theirs": theirs, "peer": bar.theirs.map(|theirs| theirs.0),
-                "figure": bar.ours.2, "ratio": ratio, "wanted": bar.wanted, "at_least": bar.at_least,
-                "reached": reached}),
-            )
+            Some(Row { bar, ours: self.median(bar.ours)?, theirs })
         };
-        BARS.iter().filter_map(row).collect()
+        bars::of(self.work).iter().filter_map(row).collect()
     }
 
     fn table(&self, rounds: usize) -> String {
         let mut out =
             String::from("\n| what | Ponos | beside it | ratio | wanted |\n|---|---|---|---|---|\n");
-        for bar in self.bars() {
-            let number = |name: &str| bar[name].as_f64().unwrap_or_default();
-            let text = |name: &str| bar[name].as_str().unwrap_or_default().to_owned();
-            let unit = match text("figure").as_str() {
-                "ops_per_s" => "/s",
-                "ns_per_op" => " ns",
-                "ms" => " ms",
-                "count" => "",
-                _ => " µs",
-            };
-            let sign = if bar["at_least"] == true { '≥' } else { '≤' };
-            let mark = if bar["reached"] == true { "" } else { " (missed)" };
-            let (beside, ratio, wanted) = match bar["ratio"].as_f64() {
-                Some(ratio) => {
-                    let peer = if text("peer") == RUST { "DashMap".to_owned() } else { text("peer") };
-                    let theirs = thousands(number("theirs"));
-                    (
-                        format!("{theirs}{unit} ({peer})"),
-                        format!("{ratio:.2}"),
-                        format!("{:.2}", number("wanted")),
-                    )
-                }
-                None => (String::new(), String::new(), format!("{}{unit}", thousands(number("wanted")))),
-            };
-            let (what, ours) = (text("what"), thousands(number("ours")));
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "| {what} | {ours}{unit} | {beside} | {ratio} | {sign} {wanted}{mark} |");
+        // Writing to a string cannot fail.
+        for row in self.rows() {
+            let _ = writeln!(out, "{}", row.line());
         }
         let _ = writeln!(
             out,

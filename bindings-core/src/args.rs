@@ -205,10 +205,12 @@ impl Args {
         ticket(self.next())
     }
 
-    /// Several tickets: in a list, or as bytes, one behind the other.
+    /// Several tickets: in a list, where nothing stands for what needs no answer, or as bytes, one behind the other.
     pub(crate) fn tickets(&mut self) -> Result<Vec<Ticket>> {
         match self.next() {
-            Plain::List(list) => list.into_iter().map(ticket).collect(),
+            Plain::List(list) => {
+                list.into_iter().filter(|each| !matches!(each, Plain::Nil)).map(ticket).collect()
+            }
             Plain::Bytes(bytes) if bytes.len() % TICKET == 0 => {
                 let each = |at| ticket(Plain::Bytes(bytes.slice(at..at + TICKET)));
                 (0..bytes.len()).step_by(TICKET).map(each).collect()

@@ -25,6 +25,7 @@ pub mod engine;
 mod error;
 pub mod map;
 pub mod model;
+mod retry;
 mod rt;
 pub mod stream;
 mod time;

@@ -10,7 +10,7 @@ use ponos_test_support::RedisServer;
 #[tokio::test]
 async fn the_memory_engine_conforms() {
     testkit::run(&Memory::open("conformance", 1 << 20, 10_000), "m").await;
-    assert!(testkit::names().len() >= 12);
+    assert!(testkit::names().len() >= 20);
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use ponos::stream::{
-    Delivery, Event, Item, Message, Order, PublishOptions, Reader, ReaderOptions, Sink, SinkOptions, Start,
-    StreamOptions, WhenBehind,
+    Delivery, Event, Item, MAX_WAIT, Message, Order, PublishOptions, Reader, ReaderOptions, Sink,
+    SinkOptions, Start, StreamOptions, WhenBehind, merge,
 };
 use ponos::{Error, ErrorKind, Ponos, Result, StepBuilder, Stream};
 use ponos_test_support::RedisServer;
@@ -433,6 +433,14 @@ async fn an_event_is_acknowledged_and_counted_in_one_step_or_not_at_all() -> Res
             (ErrorKind::Invalid, true)
         );
         event.ack().await?;
+        let alone =
+            StepBuilder::new().map(totals.txn().incr("n", 5)).publish(&out, [Message::new("alone", "x")]);
+        alone.commit().await?;
+        assert_eq!(totals.get("n").as_deref(), Some(&b"6"[..]));
+        assert_eq!(read(&mut results).await.topic(), "alone");
+        assert_eq!(StepBuilder::new().commit().await.unwrap_err().kind(), ErrorKind::Invalid);
+        let twice = StepBuilder::new().map(totals.txn().incr("n", 1)).map(totals.txn().incr("n", 1));
+        assert_eq!(twice.commit().await.unwrap_err().kind(), ErrorKind::Invalid);
         client.close().await;
         Ok(())
     })
@@ -643,6 +651,130 @@ async fn what_is_wrong_is_told_at_the_first_call() -> Result<()> {
         assert_eq!(stream.reader().await.unwrap_err().kind(), ErrorKind::Closed);
         client.close().await;
         assert_eq!(client.stream("wrong").await.unwrap_err().kind(), ErrorKind::Closed);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_gets_its_reply_or_a_time_out() -> Result<()> {
+    everywhere(async |url| {
+        let (one, two) = (Ponos::open(&url).await?, Ponos::open(&url).await?);
+        let (asks, answers) = (one.stream("ask").await?, two.stream("ask").await?);
+        let sink = answers.sink("g").await?;
+        let replier = tokio::spawn(async move {
+            loop {
+                let event = next(&sink).await;
+                if event.topic() == "stop" {
+                    return answers.reply(&event, "x").await.unwrap_err();
+                }
+                assert!(answers.reply(&event, event.payload()).await.unwrap());
+                event.ack().await.unwrap();
+            }
+        });
+        let replies = (0..50).map(|number| {
+            let asks = asks.clone();
+            tokio::spawn(async move {
+                let reply = asks.request("echo", number.to_string(), PATIENCE).await?;
+                assert_eq!(reply, number.to_string());
+                Ok::<_, Error>(())
+            })
+        });
+        for reply in replies.collect::<Vec<_>>() {
+            reply.await.unwrap()?;
+        }
+        asks.publish("stop", "").await?;
+        assert_eq!(within(replier).await.unwrap().kind(), ErrorKind::Invalid);
+        let late = asks.request("nobody", "", Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!((late.kind(), late.maybe_applied()), (ErrorKind::Timeout, true));
+        one.close().await;
+        two.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn merged_streams_keep_the_order_of_each_and_of_time() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let streams = [client.stream("m0").await?, client.stream("m1").await?, client.stream("m2").await?];
+        for number in 0..30 {
+            publish(&streams[number % 3], [number]).await?;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let options = ReaderOptions::default().from(Start::First);
+        let mut merged = merge(&streams, options, MAX_WAIT).await?;
+        for number in 0..30 {
+            let next = within(merged.next()).await.unwrap()?;
+            assert_eq!((next.stream, next.late), (number % 3, false));
+            assert_eq!(text(&next.item.event().unwrap()), number.to_string());
+        }
+        let start = Instant::now();
+        publish(&streams[0], ["alone"]).await?;
+        assert_eq!(within(merged.next()).await.unwrap()?.stream, 0);
+        assert!(start.elapsed() < Duration::from_secs(1), "a quiet stream holds nobody up for long");
+        assert_eq!(
+            merge(&[], ReaderOptions::default(), MAX_WAIT).await.unwrap_err().kind(),
+            ErrorKind::Invalid
+        );
+        client.close().await;
+        assert!(within(merged.next()).await.is_none());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_group_that_is_far_behind_is_told_of_the_gap_in_a_few_steps() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let options = || StreamOptions::default().max_len(100).when_behind(WhenBehind::Skip);
+        let stream = client.stream_with("far", options()).await?;
+        stream.sink_with("g", SinkOptions::default().from(Start::First)).await?.close().await?;
+        for _ in 0..50 {
+            let batch = (0..1_000).map(|number| Message::new("t", number.to_string())).collect();
+            stream.publish_batch(batch).await?;
+        }
+        client.close().await;
+        let client = Ponos::open(&url).await?;
+        let sink = client.stream_with("far", options()).await?.sink("g").await?;
+        let (mut missing, mut gaps, mut seen) = (0, 0, 0);
+        while missing + seen < 50_000 {
+            match within(sink.next()).await.unwrap()? {
+                Item::Gap(gap) => (missing, gaps) = (missing + gap.count, gaps + 1),
+                Item::Event(event) => {
+                    seen += 1;
+                    assert_eq!(event.id().seq, missing + seen);
+                    event.ack().await?;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(gaps <= 3 && seen >= 100, "{gaps} gaps, {seen} events");
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_came_back_is_taken_though_all_that_lies_ready_waits_for_it() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let stream = client.stream("full").await?;
+        for number in 0..40 {
+            stream.publish_with("t", number.to_string(), PublishOptions::default().key("one")).await?;
+        }
+        let options = SinkOptions::default().from(Start::First).order(Order::ByKey(1)).prefetch(8);
+        let sink = stream.sink_with("g", options).await?;
+        for seq in 1..=40 {
+            next(&sink).await.nack_after(Duration::from_millis(5)).await?;
+            let again = next(&sink).await;
+            assert_eq!((again.id().seq, again.count()), (seq, 2));
+            again.ack().await?;
+        }
+        client.close().await;
         Ok(())
     })
     .await

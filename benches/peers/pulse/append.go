@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"ponos-bench/measure"
+)
 
 const (
 	listKey   = "list"
@@ -43,7 +47,7 @@ func benchAppend(s *session) error {
 	if err := add(first...); err != nil {
 		return err
 	}
-	measured, err := runLoad(1, s.duration, func(int) func() error {
+	measured, err := measure.Run(1, s.duration, func(int) func() error {
 		return func() error { return add(item(length)) }
 	})
 	if err != nil {
@@ -52,15 +56,15 @@ func benchAppend(s *session) error {
 	if err := settle(s.ctx, n.m); err != nil {
 		return err
 	}
-	if list, _ := n.m.GetValues(listKey); len(list) != listItems+measured.ops {
-		return fmt.Errorf("the replica's list has %d items, not %d", len(list), listItems+measured.ops)
+	if list, _ := n.m.GetValues(listKey); len(list) != listItems+measured.Ops {
+		return fmt.Errorf("the replica's list has %d items, not %d", len(list), listItems+measured.Ops)
 	}
-	return s.report(measurement{
+	return s.Report(measure.Sample{
 		Bench:  "append",
 		Params: map[string]any{"callers": 1, "items": listItems, "item_bytes": itemBytes, "items_after": length},
-		Ops:    measured.perSecond(),
-		P50:    percentile(measured.latencies, 0.50),
-		P99:    percentile(measured.latencies, 0.99),
+		Ops:    measured.PerSecond(),
+		P50:    measure.Percentile(measured.Latencies, 0.50),
+		P99:    measure.Percentile(measured.Latencies, 0.99),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"goa.design/pulse/rmap"
+	"ponos-bench/measure"
 )
 
 const (
@@ -42,7 +43,7 @@ func benchConnections(s *session) error {
 		return err
 	}
 	const callers = 64
-	if _, err := runLoad(callers, s.duration/4, setter(s, &node{counted, maps[0]})); err != nil {
+	if _, err := measure.Run(callers, s.duration/4, setter(s, &node{counted, maps[0]})); err != nil {
 		return err
 	}
 	return reportConnections(s, admin, callers)
@@ -66,7 +67,7 @@ func reportConnections(s *session, admin *redis.Client, callers int) error {
 	if subscribed != connectionMaps || total <= subscribed {
 		return fmt.Errorf("%d connections, %d of them subscribed to %d maps", total, subscribed, connectionMaps)
 	}
-	return s.report(measurement{
+	return s.Report(measure.Sample{
 		Bench:  "connections",
 		Params: map[string]any{"maps": connectionMaps, "callers_before": callers, "subscribed": subscribed},
 		Count:  total,

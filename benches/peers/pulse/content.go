@@ -3,22 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"goa.design/pulse/rmap"
+	"ponos-bench/measure"
 )
 
 const (
-	valueBytes = 100
+	valueBytes = measure.PayloadBytes
 	fewKeys    = 1_000
 	manyKeys   = 100_000
 	loadChunk  = 1_000
 	revField   = "=rev" // where Pulse keeps the revision, in the map's own hash
 )
-
-var padding = strings.Repeat("v", valueBytes)
 
 func hashKey(mapName string) string { return "map:" + mapName + ":content" }
 
@@ -35,11 +32,7 @@ func keyNames(order []int) []string {
 }
 
 // valueOf is a value of valueBytes bytes that no other number has.
-func valueOf(number int) string {
-	value := make([]byte, 0, valueBytes)
-	value = strconv.AppendInt(value, int64(number), 10)
-	return string(append(value, padding[len(value):]...))
-}
+func valueOf(number int) string { return string(measure.Payload(number)) }
 
 // fill replaces the content of a map that nobody has joined: it writes the hash as Pulse lays it out, many
 // fields a command, because Sets would take a second.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"goa.design/pulse/rmap"
+	"ponos-bench/measure"
 )
 
 // getBatch is how many Gets go between two looks at the clock, which costs about as much as a Get.
@@ -45,7 +46,7 @@ func getPoints(s *session, keys int) error {
 		if err != nil {
 			return err
 		}
-		err = s.report(measurement{
+		err = s.Report(measure.Sample{
 			Bench:  "get",
 			Params: map[string]any{"keys": keys, "goroutines": goroutines, "order": "random"},
 			Ops:    float64(ops) / elapsed.Seconds(),

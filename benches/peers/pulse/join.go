@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"ponos-bench/measure"
 )
 
 const joinRuns = 3
@@ -26,7 +28,7 @@ func benchJoin(s *session) error {
 		}
 	}
 	slices.Sort(times)
-	return s.report(measurement{
+	return s.Report(measure.Sample{
 		Bench:  "join",
 		Params: map[string]any{"keys": manyKeys, "runs": joinRuns},
 		Ms:     float64(times[joinRuns/2].Microseconds()) / 1000,

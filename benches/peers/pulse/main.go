@@ -1,36 +1,41 @@
-// Ponos-bench-pulse measures the replicated map of goa.design/pulse, so that the figures of Ponos can be put
-// beside those of a peer measured on the same machine, in the same sitting and against the same server.
+// Ponos-bench-pulse measures the replicated map and the streams of goa.design/pulse, so that the figures of Ponos
+// can be put beside those of a peer measured on the same machine, in the same sitting and against the same server.
 //
 // It prints one JSON object a measurement to stdout; everything else goes to stderr. See ../README.md.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"time"
+
+	"ponos-bench/measure"
 )
 
 type bench struct {
-	name string
-	run  func(*session) error
+	of, name string
+	run      func(*session) error
 }
 
 var benches = []bench{
-	{"get", benchGet},
-	{"set", benchSet},
-	{"propagate", benchPropagate},
-	{"join", benchJoin},
-	{"append", benchAppend},
-	{"connections", benchConnections},
+	{"maps", "get", benchGet},
+	{"maps", "set", benchSet},
+	{"maps", "propagate", benchPropagate},
+	{"maps", "join", benchJoin},
+	{"maps", "append", benchAppend},
+	{"maps", "connections", benchConnections},
+	{"streams", "publish", benchPublish},
+	{"streams", "read", benchRead},
+	{"streams", "consume", benchConsume},
+	{"streams", "deliver", benchDeliver},
 }
 
 func main() {
 	addr := flag.String("redis", "127.0.0.1:6379", "`host:port` of the Redis server")
-	name := flag.String("bench", "all", "one of "+strings.Join(benchNames(), ", ")+" or all")
+	name := flag.String("bench", "all", "maps, streams, all, or one of "+strings.Join(benchNames(), ", "))
 	seconds := flag.Float64("seconds", 2, "how long to measure each point")
 	flag.Parse()
 	if err := run(*addr, *name, *seconds, flag.Args()); err != nil {
@@ -54,7 +59,7 @@ func run(addr, name string, seconds float64, rest []string) error {
 		ctx:      context.Background(),
 		addr:     addr,
 		duration: time.Duration(seconds * float64(time.Second)),
-		out:      json.NewEncoder(os.Stdout),
+		Reporter: measure.NewReporter(os.Stdout),
 	}
 	for _, b := range chosen {
 		if err := b.run(s); err != nil {
@@ -65,15 +70,16 @@ func run(addr, name string, seconds float64, rest []string) error {
 }
 
 func choose(name string) ([]bench, error) {
-	if name == "all" {
-		return benches, nil
-	}
+	var chosen []bench
 	for _, b := range benches {
-		if b.name == name {
-			return []bench{b}, nil
+		if name == "all" || name == b.of || name == b.name {
+			chosen = append(chosen, b)
 		}
 	}
-	return nil, fmt.Errorf("no bench %q; there are %s and all", name, strings.Join(benchNames(), ", "))
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no bench %q; there are %s, maps, streams and all", name, strings.Join(benchNames(), ", "))
+	}
+	return chosen, nil
 }
 
 func benchNames() []string {

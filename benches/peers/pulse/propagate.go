@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"goa.design/pulse/rmap"
+	"ponos-bench/measure"
 )
 
 const propagateRate = 500 // per second: far from the limit, so that no update waits behind another
@@ -40,11 +41,11 @@ func benchPropagate(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.report(measurement{
+	return s.Report(measure.Sample{
 		Bench:  "propagate",
 		Params: map[string]any{"rate": propagateRate, "keys": fewKeys, "samples": len(latencies)},
-		P50:    percentile(latencies, 0.50),
-		P99:    percentile(latencies, 0.99),
+		P50:    measure.Percentile(latencies, 0.50),
+		P99:    measure.Percentile(latencies, 0.99),
 	})
 }
 

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"goa.design/pulse/rmap"
+	"ponos-bench/measure"
 )
 
 // mapPrefix keeps our maps apart from whatever else the server holds.
@@ -21,26 +20,7 @@ type session struct {
 	ctx      context.Context
 	addr     string
 	duration time.Duration
-	out      *json.Encoder
-}
-
-// measurement is one line of output. Fields that do not apply stay zero and are left out.
-type measurement struct {
-	Bench  string         `json:"bench"`
-	Params map[string]any `json:"params"`
-	Ops    float64        `json:"ops_per_s,omitempty"`
-	NsOp   float64        `json:"ns_per_op,omitempty"`
-	P50    float64        `json:"p50_us,omitempty"`
-	P99    float64        `json:"p99_us,omitempty"`
-	Ms     float64        `json:"ms,omitempty"`
-	Count  int            `json:"count,omitempty"`
-}
-
-func (s *session) report(m measurement) error {
-	for _, field := range []*float64{&m.Ops, &m.NsOp, &m.P50, &m.P99, &m.Ms} {
-		*field = math.Round(*field*100) / 100
-	}
-	return s.out.Encode(m)
+	*measure.Reporter
 }
 
 // client opens a Redis client of its own. It connects when it is first used.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"ponos-bench/measure"
 )
 
 // bigPool has a connection for every caller, so that none waits for one.
@@ -36,23 +38,23 @@ func setPoint(s *session, callers, pool int) error {
 	}
 	defer n.close()
 
-	warm, err := runLoad(callers, s.duration/10, setter(s, n))
+	warm, err := measure.Run(callers, s.duration/10, setter(s, n))
 	if err != nil {
 		return err
 	}
-	measured, err := runLoad(callers, s.duration, setter(s, n))
+	measured, err := measure.Run(callers, s.duration, setter(s, n))
 	if err != nil {
 		return err
 	}
-	if err := checkSets(s, n, name, warm.ops+measured.ops); err != nil {
+	if err := checkSets(s, n, name, warm.Ops+measured.Ops); err != nil {
 		return err
 	}
-	return s.report(measurement{
+	return s.Report(measure.Sample{
 		Bench:  "set",
 		Params: map[string]any{"callers": callers, "pool": n.rdb.Options().PoolSize, "keys": fewKeys},
-		Ops:    measured.perSecond(),
-		P50:    percentile(measured.latencies, 0.50),
-		P99:    percentile(measured.latencies, 0.99),
+		Ops:    measured.PerSecond(),
+		P50:    measure.Percentile(measured.Latencies, 0.50),
+		P99:    measure.Percentile(measured.Latencies, 0.99),
 	})
 }
 

@@ -26,6 +26,9 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
 use crate::error::Result;
 use crate::model::change::Batch;
 use crate::model::op::Refusal;
@@ -33,11 +36,13 @@ use crate::model::txn::Write;
 use crate::model::value::{Entry, Key, OpId, Position};
 
 pub use crate::model::replica::Source;
+use reply::Address;
 use stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod reply;
 pub mod stream;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -148,6 +153,12 @@ pub trait Engine: Send + Sync {
 
     /// Does several things to objects of one scope, or none of them.
     fn step(&self, step: Step) -> Reply<'_, Outcome>;
+
+    /// An address of this client, where `waits` gets the reply that is sent to it.
+    fn listen(&self, waits: oneshot::Sender<Bytes>) -> Reply<'_, Address>;
+
+    /// Sends a reply to an address; whether somebody still waited there.
+    fn reply(&self, address: String, reply: Bytes) -> Reply<'_, bool>;
 
     /// Ends everything that runs for this engine.
     fn close(&self) -> Reply<'_, ()>;

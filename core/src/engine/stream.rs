@@ -14,8 +14,9 @@
 //! 6. **Groups and what they have not settled end with the life of their stream.**
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{MapId, Reply, Request, Verdict};
+use super::{Engine, MapId, Reply, Request, Verdict};
 use crate::model::group::{self, Answer, ConsumerId, Group};
 use crate::model::log::{self, Publish, Retention};
 use crate::model::op::Refusal;
@@ -73,7 +74,7 @@ pub trait StreamSink: Send + Sync {
 /// One stream at an engine.
 pub trait StreamEngine: Send + Sync {
     /// Publishes, or refuses to.
-    fn publish(&self, request: Publish, keep: Retention) -> Reply<'_, log::Verdict>;
+    fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, log::Verdict>;
 
     /// Where the stream is; `None` if it does not exist.
     fn tail(&self) -> Reply<'_, Option<Tail>>;
@@ -166,4 +167,18 @@ pub enum Outcome {
     Unknown,
     /// The group refuses the settlement.
     GroupRefuses(Answer),
+}
+
+/// Where a step is done.
+#[derive(Clone)]
+pub(crate) struct Home {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) scope: String,
+    pub(crate) timeout: Duration,
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Home({:?})", self.scope)
+    }
 }

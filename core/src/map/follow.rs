@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -94,7 +95,7 @@ struct Live {
     replica: Replica,
     order: Option<imbl::OrdSet<Key>>,
     channels: Vec<Arc<Channel>>,
-    writes: HashMap<u64, Captured>,
+    writes: HashMap<u64, Captured, RandomState>,
     deadlines: BTreeSet<(u64, Key)>,
     need: Need,
     /// Set while the map is loaded anew: what the old copy would make of changes is of no use.
@@ -115,7 +116,7 @@ impl Follower {
                 replica: Replica::default(),
                 order,
                 channels: Vec::new(),
-                writes: HashMap::new(),
+                writes: HashMap::default(),
                 deadlines: BTreeSet::new(),
                 need: Need::Nothing,
                 paused: true,
@@ -162,10 +163,15 @@ impl Follower {
         self.status.subscribe()
     }
 
-    /// Waits until the copy has reached `position`, or has gone on to a later generation.
-    pub(super) async fn reached(&self, position: Position) {
+    /// Whether the copy has reached `position`, or has gone on to a later generation.
+    pub(super) fn has_reached(&self, position: Position) -> bool {
         // Not the view: caches above the core are told after it is shown, and this after them.
-        if *self.progress.borrow() >= position {
+        *self.progress.borrow() >= position
+    }
+
+    /// Waits until it has.
+    pub(super) async fn reached(&self, position: Position) {
+        if self.has_reached(position) {
             return;
         }
         let mut progress = self.progress.subscribe();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::shared::refused;
 use super::write::TxnBuilder;
+use crate::engine::stream::Home;
 use crate::engine::{MapId, Request, Verdict};
 use crate::error::{Error, Result};
 use crate::model::op::Refusal;
@@ -35,6 +36,17 @@ impl TxnBuilder {
 }
 
 impl Part {
+    /// Which map.
+    pub(crate) fn id(&self) -> &MapId {
+        &self.shared.id
+    }
+
+    /// Where it is.
+    pub(crate) fn home(&self) -> Home {
+        let (engine, scope) = (self.shared.engine.clone(), self.shared.id.scope.clone());
+        Home { engine, scope, timeout: self.shared.timeout }
+    }
+
     /// Which map, and what is asked of it.
     pub(crate) fn request(&self, retry: bool) -> (MapId, Request) {
         let retry_after = retry.then(|| self.shared.follower.position());

@@ -8,15 +8,13 @@ use super::follow::{Captured, Follower, Status};
 use super::options::MapOptions;
 use super::task::{self, Task};
 use crate::engine::{Engine, MapEngine, MapId, Request, Sink, Verdict};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::op::Refusal;
 use crate::model::txn::Write;
 use crate::model::value::{OpId, Position};
+use crate::retry::Attempts;
 use crate::rt::{Gate, Tasks};
 use crate::time::{self, Instant};
-
-/// How long a write waits before it asks again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// A map that a client has open.
 pub(crate) struct Shared {
@@ -114,9 +112,7 @@ impl Shared {
     async fn deliver(&self, write: Write) -> Result<Done> {
         let deadline = self.deadline();
         let id = self.next_id();
-        let seq = id.seq;
-        let expected = Expected { follower: &self.follower, seq };
-        self.follower.expect(seq);
+        let expected = Expected::new(&self.follower, id.seq);
         let mut request = Request { id, write, retry_after: None };
         let verdict = self.insist(&mut request, deadline).await?;
         let position = match verdict {
@@ -125,12 +121,14 @@ impl Shared {
             Verdict::Applied { position, .. } => position,
             Verdict::Unchanged { .. } => self.follower.position(),
         };
-        let visible = async {
-            self.follower.reached(position).await;
-            Ok(())
-        };
-        let shown = time::within(deadline, "showing the write", visible).await;
-        shown.map_err(|error| error.with_maybe_applied(true))?;
+        if !self.follower.has_reached(position) {
+            let visible = async {
+                self.follower.reached(position).await;
+                Ok(())
+            };
+            let shown = time::within(deadline, "showing the write", visible).await;
+            shown.map_err(|error| error.with_maybe_applied(true))?;
+        }
         let (changed, matched) = match verdict {
             Verdict::Applied { matched, .. } => (true, matched),
             Verdict::Unchanged { matched } => (false, matched),
@@ -142,21 +140,12 @@ impl Shared {
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
     async fn insist(&self, request: &mut Request, deadline: Instant) -> Result<Verdict> {
         let before = self.follower.position();
+        let mut attempts = Attempts::until(deadline);
         loop {
-            let sent = time::within(deadline, "the write", self.link.write(request.clone())).await;
-            let error = match sent {
-                Ok(verdict) => return Ok(verdict),
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            request.retry_after = attempts.repeats.then_some(before);
+            if let Some(verdict) = attempts.make("the write", self.link.write(request.clone())).await? {
+                return Ok(verdict);
             }
-            let open = error.maybe_applied() || request.retry_after.is_some();
-            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(open));
-            }
-            request.retry_after = Some(before);
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 }
@@ -174,17 +163,26 @@ pub(super) struct Done {
 struct Expected<'a> {
     follower: &'a Follower,
     seq: u64,
+    taken: bool,
 }
 
-impl Expected<'_> {
-    fn take(&self) -> Captured {
+impl<'a> Expected<'a> {
+    fn new(follower: &'a Follower, seq: u64) -> Self {
+        follower.expect(seq);
+        Self { follower, seq, taken: false }
+    }
+
+    fn take(mut self) -> Captured {
+        self.taken = true;
         self.follower.captured(self.seq)
     }
 }
 
 impl Drop for Expected<'_> {
     fn drop(&mut self) {
-        drop(self.follower.captured(self.seq));
+        if !self.taken {
+            drop(self.follower.captured(self.seq));
+        }
     }
 }
 

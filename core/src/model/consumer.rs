@@ -221,10 +221,9 @@ impl Consumer {
         self.draining.insert(lane);
     }
 
-    /// Whether a lane is being given up.
-    #[must_use]
-    pub fn is_draining(&self, lane: LaneId) -> bool {
-        self.draining.contains(&lane)
+    /// A lane is not to be given up after all.
+    pub fn keep(&mut self, lane: LaneId) {
+        self.draining.remove(&lane);
     }
 
     /// What it holds of a lane and has not handed out: nobody has seen these.

@@ -87,8 +87,10 @@ fn a_lane_that_is_given_up_hands_out_nothing_more() {
     consumer.drain(3);
     assert_eq!((consumer.next(0), consumer.is_busy(3), consumer.is_busy(4)), (None, true, false));
     assert_eq!(consumer.unread(3).collect::<Vec<_>>(), [2]);
+    consumer.keep(3);
+    assert_eq!(consumer.next(0).map(|handed| handed.place), Some((3, 2)), "it is kept after all");
     consumer.drop_lane(3);
-    assert!(!consumer.is_busy(3) && consumer.deadline().is_none() && !consumer.is_draining(3));
+    assert!(!consumer.is_busy(3) && consumer.deadline().is_none());
 }
 
 #[test]

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn batch(generation: u64, first: u64, count: u64) -> Batch {
-        let record = Record::pack(&Draft { topic: "t".into(), ..Draft::default() });
+        let record = Record::pack(Draft { topic: "t", ..Draft::default() });
         Batch { generation, first, at: 0, records: vec![record; count as usize] }
     }
 

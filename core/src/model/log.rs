@@ -262,10 +262,14 @@ impl Log {
             return Some(Verdict::Refused(Refusal::Missing));
         }
         if let Some(after) = request.retry_after {
-            match self.find(after, request.items.first().map(|item| item.record.id())) {
-                Ok(Some(first)) => return Some(self.done_before(first, &request.items)),
-                Ok(None) => {}
-                Err(Unknown) => return Some(Verdict::Refused(Refusal::Unknown)),
+            let (found, whole) = self.published(after);
+            let late = |id: OpId| self.delayed.values().any(|item| item.record.id() == id);
+            if request.items.iter().map(|item| item.record.id()).any(|id| found.contains_key(&id) || late(id))
+            {
+                return Some(self.done_before(&found, &request.items));
+            }
+            if !whole {
+                return Some(Verdict::Refused(Refusal::Unknown));
             }
         }
         if request.expect_last.is_some_and(|last| last != self.last()) {
@@ -350,42 +354,30 @@ impl Log {
         self.removed = self.removed.split_off(&self.first);
     }
 
-    /// Looks for the event of this id behind `after`.
-    fn find(&self, after: EventId, id: Option<OpId>) -> Result<Option<u64>, Unknown> {
-        if self.generation == 0 || after.generation != self.generation {
-            // Whatever it was published to is gone, or there was nothing and it may have been the first.
-            let created = after.generation == 0 && self.generation != 0 && self.first == 1;
-            return if created || (self.generation == 0 && after.generation == 0) {
-                Ok(self.seek(1, id))
-            } else {
-                Err(Unknown)
-            };
+    /// The numbers of the events behind one, by whose they are, and whether these are all: the log may not reach back.
+    fn published(&self, after: EventId) -> (HashMap<OpId, u64>, bool) {
+        let same = after.generation == self.generation;
+        // Where there was nothing, everything came after it.
+        if !same && (after.generation != 0 || self.generation == 0) {
+            return (HashMap::new(), false);
         }
-        if after.seq + 1 < self.first {
-            return self.seek(self.first, id).map_or(Err(Unknown), |seq| Ok(Some(seq)));
-        }
-        Ok(self.seek(after.seq + 1, id))
+        let next = if same { after.seq + 1 } else { 1 };
+        let from = next.max(self.first);
+        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        let found = (from..).zip(self.entries.iter().skip(skip));
+        (found.map(|(seq, (_, record))| (record.id(), seq)).collect(), next >= self.first)
     }
 
-    fn seek(&self, from: u64, id: Option<OpId>) -> Option<u64> {
-        let skip = usize::try_from(from.saturating_sub(self.first)).ok()?;
-        let at = self.entries.iter().skip(skip).position(|(_, record)| Some(record.id()) == id)?;
-        Some(self.first + (skip + at) as u64)
-    }
-
-    /// The verdict on a request that was done before, whose first event is number `first`.
-    fn done_before(&self, first: u64, items: &[Item]) -> Verdict {
-        let mut next = first;
-        let fates = items.iter().map(|item| {
-            let there = self.entry(next).is_some_and(|(_, record)| record.id() == item.record.id());
-            if there {
-                next += 1;
-                return Fate::Appended(next - 1);
+    /// The verdict on a request that was done before.
+    fn done_before(&self, found: &HashMap<OpId, u64>, items: &[Item]) -> Verdict {
+        let fate = |item: &Item| {
+            if let Some(seq) = found.get(&item.record.id()) {
+                return Fate::Appended(*seq);
             }
             let known = self.seen.get(&item.dedup).filter(|_| item.delay == 0);
             known.map_or(Fate::Delayed, Fate::Duplicate)
-        });
-        Verdict::Done { generation: self.generation, fates: fates.collect() }
+        };
+        Verdict::Done { generation: self.generation, fates: items.iter().map(fate).collect() }
     }
 
     fn entry(&self, seq: u64) -> Option<&(u64, Record)> {
@@ -425,9 +417,6 @@ impl Log {
         self.first + self.entries.partition_point(|(time, _)| *time < at) as u64
     }
 }
-
-/// The log does not reach back far enough to tell.
-struct Unknown;
 
 #[cfg(test)]
 #[path = "log_tests.rs"]

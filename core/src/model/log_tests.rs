@@ -4,13 +4,8 @@ use super::super::record::Draft;
 use super::*;
 
 fn item(seq: u64) -> Item {
-    let draft = Draft {
-        id: OpId { writer: 1, seq },
-        topic: "t".into(),
-        payload: "x".repeat(10).into(),
-        ..Draft::default()
-    };
-    Item { record: Record::pack(&draft), dedup: "".into(), delay: 0 }
+    let draft = Draft { id: OpId { writer: 1, seq }, topic: "t", payload: b"xxxxxxxxxx", ..Draft::default() };
+    Item { record: Record::pack(draft), dedup: "".into(), delay: 0 }
 }
 
 fn request(seqs: impl IntoIterator<Item = u64>) -> Publish {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::value::OpId;
 
@@ -44,18 +44,18 @@ impl FromStr for EventId {
 }
 
 /// What somebody wants to publish, before it is packed.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Draft {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Draft<'a> {
     /// Whose publish it is, and which: a retry carries the same.
     pub id: OpId,
     /// Where it belongs; see [`super::topic`].
-    pub topic: String,
+    pub topic: &'a str,
     /// Events of one key can be had in order; empty for none.
-    pub key: String,
+    pub key: &'a str,
     /// What goes along with the payload.
-    pub headers: Vec<(String, Bytes)>,
+    pub headers: &'a [(String, Bytes)],
     /// The content.
-    pub payload: Bytes,
+    pub payload: &'a [u8],
 }
 
 /// The longest key, in bytes.
@@ -87,30 +87,29 @@ impl fmt::Debug for Record {
 impl Record {
     /// Packs an event whose parts have been checked for their limits.
     #[must_use]
-    pub fn pack(draft: &Draft) -> Self {
-        let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
+    pub fn pack(draft: Draft<'_>) -> Self {
+        let Draft { id, topic, key, headers, payload } = draft;
+        let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
         let frame = |(name, value): &(String, Bytes)| 3 + name.len() + value.len();
-        let headers: usize = draft.headers.iter().map(frame).sum();
-        let size = HEAD + draft.topic.len() + draft.key.len() + headers + draft.payload.len();
-        let mut out = BytesMut::with_capacity(size);
-        out.put_u64(draft.id.writer);
-        out.put_u64(draft.id.seq);
-        out.put_u8(u8::try_from(draft.topic.len()).unwrap_or(u8::MAX));
-        out.put_u16(short(draft.key.len()));
-        out.put_u32(u32::try_from(headers).unwrap_or(u32::MAX));
-        out.put_slice(draft.topic.as_bytes());
-        out.put_slice(draft.key.as_bytes());
-        for (name, value) in &draft.headers {
-            out.put_u8(u8::try_from(name.len()).unwrap_or(u8::MAX));
-            out.put_u16(short(value.len()));
-            out.put_slice(name.as_bytes());
-            out.put_slice(value);
+        let framed: usize = headers.iter().map(frame).sum();
+        let (key_at, headers_at) = (HEAD + topic.len(), HEAD + topic.len() + key.len());
+        let mut out = Vec::with_capacity(headers_at + framed + payload.len());
+        out.extend_from_slice(&id.writer.to_be_bytes());
+        out.extend_from_slice(&id.seq.to_be_bytes());
+        out.push(u8::try_from(topic.len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(&short(key.len()));
+        out.extend_from_slice(&place(framed).to_be_bytes());
+        out.extend_from_slice(topic.as_bytes());
+        out.extend_from_slice(key.as_bytes());
+        for (name, value) in headers {
+            out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+            out.extend_from_slice(&short(value.len()));
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(value);
         }
-        out.put_slice(&draft.payload);
-        let key = u32::try_from(HEAD + draft.topic.len()).unwrap_or(u32::MAX);
-        let headers_at = key + u32::from(short(draft.key.len()));
-        let payload = headers_at + u32::try_from(headers).unwrap_or(u32::MAX);
-        Self { bytes: out.freeze(), key, headers: headers_at, payload }
+        out.extend_from_slice(payload);
+        let payload = place(headers_at + framed);
+        Self { bytes: out.into(), key: place(key_at), headers: place(headers_at), payload }
     }
 
     /// What stands in the place of an event that was removed: it has no topic.
@@ -211,6 +210,11 @@ impl Record {
     }
 }
 
+/// A place inside a record, whose parts are limited to far less.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
 /// The first header of `rest`: its name, its value, and what comes after it.
 fn header(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (head, body) = rest.split_first_chunk::<3>()?;
@@ -251,16 +255,30 @@ mod tests {
 
     use super::*;
 
-    fn drafts() -> impl Strategy<Value = Draft> {
+    /// A draft that owns its parts.
+    #[derive(Clone, Debug)]
+    struct Parts {
+        id: OpId,
+        topic: String,
+        key: String,
+        headers: Vec<(String, Bytes)>,
+        payload: Vec<u8>,
+    }
+
+    impl Parts {
+        fn pack(&self) -> Record {
+            let Self { id, topic, key, headers, payload } = self;
+            Record::pack(Draft { id: *id, topic, key, headers, payload })
+        }
+    }
+
+    fn drafts() -> impl Strategy<Value = Parts> {
         let headers = prop::collection::vec((".{1,9}", prop::collection::vec(any::<u8>(), 0..40)), 0..4);
         let payload = prop::collection::vec(any::<u8>(), 0..200);
         (any::<(u64, u64)>(), "[a-zé]{1,20}", ".{0,20}", headers, payload).prop_map(
-            |((writer, seq), topic, key, headers, payload)| Draft {
-                id: OpId { writer, seq },
-                topic,
-                key,
-                headers: headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
-                payload: payload.into(),
+            |((writer, seq), topic, key, headers, payload)| {
+                let headers = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+                Parts { id: OpId { writer, seq }, topic, key, headers, payload }
             },
         )
     }
@@ -268,12 +286,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_is_read_as_it_was_packed(draft in drafts()) {
-            let record = Record::unpack(Record::pack(&draft).packed().clone()).expect("a record");
-            prop_assert_eq!(&record, &Record::pack(&draft));
+            let record = Record::unpack(draft.pack().packed().clone()).expect("a record");
+            prop_assert_eq!(&record, &draft.pack());
             prop_assert_eq!(record.id(), draft.id);
             prop_assert_eq!(record.topic(), &draft.topic);
             prop_assert_eq!(record.key(), &draft.key);
-            prop_assert_eq!(record.payload(), &draft.payload);
+            prop_assert_eq!(&record.payload()[..], &draft.payload[..]);
             let headers: Vec<_> = record.headers().map(|(name, value)| (name.to_owned(), value)).collect();
             prop_assert_eq!(headers, draft.headers);
         }
@@ -282,7 +300,7 @@ mod tests {
         fn what_is_bent_or_torn_is_none_or_readable(
             draft in drafts(), cut in any::<prop::sample::Index>(), bent in any::<prop::sample::Index>(),
         ) {
-            let whole = Record::pack(&draft).packed().to_vec();
+            let whole = draft.pack().packed().to_vec();
             let mut bytes = whole.clone();
             bytes[bent.index(whole.len())] ^= 0xff;
             bytes.truncate(cut.index(whole.len() + 1));
@@ -305,7 +323,7 @@ mod tests {
     #[test]
     fn a_batch_gives_its_records_by_number() {
         let record =
-            |seq| Record::pack(&Draft { id: OpId { writer: 1, seq }, topic: "t".into(), ..Draft::default() });
+            |seq| Record::pack(Draft { id: OpId { writer: 1, seq }, topic: "t", ..Draft::default() });
         let batch = Batch { generation: 1, first: 5, at: 0, records: (0..3).map(record).collect() };
         assert_eq!(batch.last(), 7);
         let numbers = |from| batch.from(from).map(|(seq, record)| (seq, record.id().seq)).collect::<Vec<_>>();

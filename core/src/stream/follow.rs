@@ -30,6 +30,7 @@ pub(super) struct Known {
 }
 
 /// What all readers and sinks of a stream in one client share.
+#[derive(Default)]
 pub(super) struct Follower {
     known: watch::Sender<Known>,
     recent: Mutex<Recent>,
@@ -44,17 +45,6 @@ pub(super) struct Follower {
 struct Recent {
     batches: VecDeque<Arc<Batch>>,
     bytes: usize,
-}
-
-impl Default for Follower {
-    fn default() -> Self {
-        Self {
-            known: watch::Sender::default(),
-            recent: Mutex::default(),
-            due: watch::Sender::default(),
-            groups: Mutex::default(),
-        }
-    }
 }
 
 impl Follower {
@@ -116,7 +106,7 @@ impl Follower {
             if news {
                 known.last = last;
             }
-            news
+            news && self.known.receiver_count() > 0 // mostly nobody waits, and waking nobody takes a while too
         });
     }
 }

@@ -1,7 +1,5 @@
 //! Publishing: each call becomes one request that the engine does in one step.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::Stream;
@@ -10,13 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::log::{Fate, Item, Publish, Refusal, Verdict};
 use crate::model::record::{Draft, EventId, Record};
 use crate::model::topic;
-use crate::time;
+use crate::retry::Attempts;
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;
-
-/// How long a call waits before it asks again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What became of an event that was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,46 +77,45 @@ impl Stream {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Published> {
-        let (expect_last, if_exists) = (options.expect_last, options.if_exists);
-        let message = Message { topic: topic.to_owned(), payload: payload.into(), options };
-        let done = self.send("stream.publish", vec![message], expect_last, if_exists).await?;
-        done.first().copied().ok_or_else(|| Error::internal("an engine forgot an event"))
+        let sent = async {
+            let _pass = self.shared.enter()?;
+            let payload = payload.into();
+            let (expect_last, if_exists) = (options.expect_last, options.if_exists);
+            let items = vec![self.item(topic, &payload, &options)?];
+            let verdict = self.insist(Publish { items, expect_last, if_exists, retry_after: None }).await?;
+            one(verdict)
+        };
+        sent.await.map_err(|error| error.at("stream.publish", self.name()))
     }
 
     /// Publishes several events in one step, one after the other: all of them or none. At most 1,000.
     ///
     /// *Errors*: as [`Stream::publish`]; what is wrong with one event is wrong with the batch.
     pub async fn publish_batch(&self, messages: Vec<Message>) -> Result<Vec<Published>> {
-        let number = messages.len();
-        if number == 0 || number > MAX_BATCH {
-            let error = Error::invalid(format!("a batch has 1 to {MAX_BATCH} events, not {number}"));
-            return Err(error.at("stream.publish_batch", self.name()));
-        }
-        let expect_last = messages.iter().find_map(|message| message.options.expect_last);
-        let if_exists = messages.iter().any(|message| message.options.if_exists);
-        self.send("stream.publish_batch", messages, expect_last, if_exists).await
-    }
-
-    async fn send(
-        &self,
-        operation: &'static str,
-        messages: Vec<Message>,
-        expect_last: Option<u64>,
-        if_exists: bool,
-    ) -> Result<Vec<Published>> {
         let sent = async {
             let _pass = self.shared.enter()?;
-            let items = messages.into_iter().map(|message| self.item(message)).collect::<Result<_>>()?;
-            let request = Publish { items, expect_last, if_exists, retry_after: None };
-            published(self.insist(request).await?)
+            let number = messages.len();
+            if number == 0 || number > MAX_BATCH {
+                return Err(Error::invalid(format!("a batch has 1 to {MAX_BATCH} events, not {number}")));
+            }
+            let expect_last = messages.iter().find_map(|message| message.options.expect_last);
+            let if_exists = messages.iter().any(|message| message.options.if_exists);
+            let items = messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
+            let verdict = self.insist(Publish { items, expect_last, if_exists, retry_after: None }).await?;
+            let (generation, fates) = done(verdict)?;
+            Ok(fates.into_iter().map(|fate| published(generation, fate)).collect())
         };
-        sent.await.map_err(|error| error.at(operation, self.name()))
+        sent.await.map_err(|error| error.at("stream.publish_batch", self.name()))
+    }
+
+    /// Checks an event of a batch and packs it.
+    pub(super) fn message(&self, message: &Message) -> Result<Item> {
+        self.item(&message.topic, &message.payload, &message.options)
     }
 
     /// Checks an event and packs it.
-    pub(super) fn item(&self, message: Message) -> Result<Item> {
-        let Message { topic, payload, options } = message;
-        topic::check(&topic).map_err(|fault| Error::invalid(format!("the topic {topic:?}: {fault}")))?;
+    fn item(&self, topic: &str, payload: &[u8], options: &PublishOptions) -> Result<Item> {
+        topic::check(topic).map_err(|fault| Error::invalid(format!("the topic {topic:?}: {fault}")))?;
         if payload.len() > self.shared.max_value {
             let (size, most) = (payload.len(), self.shared.max_value);
             return Err(Error::invalid(format!("the payload has {size} bytes; at most {most} (max_value)")));
@@ -129,45 +123,47 @@ impl Stream {
         options.check()?;
         let PublishOptions { headers, key, dedup_id, delay, .. } = options;
         let id = self.shared.next_id();
-        let record = Record::pack(&Draft { id, topic, key, headers, payload });
-        Ok(Item { record, dedup: dedup_id.into(), delay: millis(delay) })
+        let record = Record::pack(Draft { id, topic, key, headers, payload });
+        Ok(Item { record, dedup: dedup_id.as_str().into(), delay: millis(*delay) })
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
     async fn insist(&self, mut request: Publish) -> Result<Verdict> {
-        let (shared, deadline) = (&self.shared, self.shared.deadline());
+        let shared = &self.shared;
         let before = shared.follower.known().last;
+        let mut attempts = Attempts::until(shared.deadline());
         loop {
-            let sending = shared.link.publish(request.clone(), shared.options.retention);
-            let error = match time::within(deadline, "publishing", sending).await {
-                Ok(verdict) => return Ok(verdict),
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            request.retry_after = attempts.repeats.then_some(before);
+            let sent = shared.link.publish(&request, shared.options.retention);
+            if let Some(verdict) = attempts.make("publishing", sent).await? {
+                return Ok(verdict);
             }
-            let open = error.maybe_applied() || request.retry_after.is_some();
-            if error.kind() != ErrorKind::Unavailable || !open || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(open));
-            }
-            request.retry_after = Some(before);
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 }
 
-fn published(verdict: Verdict) -> Result<Vec<Published>> {
-    let (generation, fates) = match verdict {
-        Verdict::Done { generation, fates } => (generation, fates),
-        Verdict::Refused(refusal) => return Err(refused(refusal)),
-    };
+/// What was done, unless it was refused.
+fn done(verdict: Verdict) -> Result<(u64, Vec<Fate>)> {
+    match verdict {
+        Verdict::Done { generation, fates } => Ok((generation, fates)),
+        Verdict::Refused(refusal) => Err(refused(refusal)),
+    }
+}
+
+/// What became of the one event of a request.
+fn one(verdict: Verdict) -> Result<Published> {
+    let (generation, fates) = done(verdict)?;
+    let fate = fates.first().ok_or_else(|| Error::internal("an engine forgot an event"))?;
+    Ok(published(generation, *fate))
+}
+
+fn published(generation: u64, fate: Fate) -> Published {
     let id = |seq| Some(EventId { generation, seq }).filter(|id| id.seq > 0);
-    let one = |fate| match fate {
+    match fate {
         Fate::Appended(seq) => Published { id: id(seq), duplicate: false },
         Fate::Duplicate(seq) => Published { id: id(seq), duplicate: true },
         Fate::Delayed => Published { id: None, duplicate: false },
-    };
-    Ok(fates.into_iter().map(one).collect())
+    }
 }
 
 /// The error for a refused request.

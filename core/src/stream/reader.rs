@@ -10,6 +10,7 @@ use super::Stream;
 use super::event::{Event, Item};
 use super::follow::Known;
 use super::options::ReaderOptions;
+use super::pull::Pulled;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::cursor::{Cursor, Step};
@@ -172,11 +173,19 @@ impl Reader {
         batch
     }
 
+    /// What it gives as a stream that can be polled.
+    pub fn into_stream(self) -> impl futures_core::Stream<Item = Result<Item>> + Send + Unpin {
+        Pulled::new(self)
+    }
+
     /// Where it is: with [`Start::Behind`] of this, another reader goes on after the last event that this one gave.
     #[must_use]
     pub fn position(&self) -> EventId {
         if self.items.is_empty() { self.cursor.at } else { self.given }
     }
+
+    /// Ends it, as dropping it does.
+    pub fn close(self) {}
 
     fn take(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;

@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::follow::Follower;
 use super::options::StreamOptions;
 use crate::engine::Engine;
-use crate::engine::stream::{StreamEngine, StreamId, StreamSink, Tail};
+use crate::engine::stream::{Home, StreamEngine, StreamId, StreamSink, Tail};
 use crate::error::{Error, Result};
 use crate::model::record::EventId;
 use crate::model::value::OpId;
@@ -143,6 +143,11 @@ impl Shared {
 
     pub(super) fn deadline(&self) -> Instant {
         time::now() + self.timeout
+    }
+
+    /// Where steps with it are done.
+    pub(super) fn home(&self) -> Home {
+        Home { engine: self.engine.clone(), scope: self.id.scope.clone(), timeout: self.timeout }
     }
 
     pub(super) fn closed(&self) -> Error {

@@ -10,6 +10,7 @@ use super::Stream;
 use super::desk::{Desk, Fate, Served};
 use super::event::{Event, Item};
 use super::options::{SinkOptions, millis};
+use super::pull::{Pull, Pulled};
 use super::shared::Shared;
 use super::step::StepBuilder;
 use super::task::Task;
@@ -161,6 +162,11 @@ impl Sink {
         Ok(batch.into_iter().map(|item| self.delivery(item)).collect())
     }
 
+    /// What it gives as a stream that can be polled.
+    pub fn into_stream(self) -> impl futures_core::Stream<Item = Result<Item<Delivery>>> + Send + Unpin {
+        Pulled::new(self)
+    }
+
     fn delivery(&self, item: Item<Served>) -> Item<Delivery> {
         item.map(|Served { event, place, count, membership, consumer }| {
             let ticket = Ticket { membership, consumer, place };
@@ -196,6 +202,14 @@ impl Sink {
         self.inner.desk.close();
         let ended = time::within(self.inner.shared.deadline(), "leaving the group", self.inner.desk.ended());
         ended.await.map_err(|error| error.at("sink.close", &self.inner.group))
+    }
+}
+
+impl Pull for Sink {
+    type Item = Result<Item<Delivery>>;
+
+    async fn pull(&mut self) -> Option<Result<Item<Delivery>>> {
+        self.next().await
     }
 }
 
@@ -247,6 +261,12 @@ impl Delivery {
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
+    }
+
+    /// The sink that handed it out.
+    #[must_use]
+    pub fn sink(&self) -> Sink {
+        Sink { inner: self.inner.clone() }
     }
 
     /// Its ticket.

@@ -1,19 +1,18 @@
 //! Steps: writes to maps and events for streams of one scope, all done or none; an event may be acknowledged with it.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::desk::{Desk, too_late};
 use super::publish::{Message, refused};
 use super::{Shared, Stream};
-use crate::engine::stream::{Outcome, Settlement, Step, StreamId};
+use crate::engine::stream::{Home, Outcome, Settlement, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{Part, TxnBuilder};
 use crate::model::group::{Answer, Place, Request, Settling};
-use crate::model::log::{Publish, Refusal, Retention};
+use crate::model::log::{Publish, Refusal};
+use crate::model::record::EventId;
+use crate::retry::Attempts;
 use crate::time;
-
-/// How long a step waits before it is tried again while the engine is coming back.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What is to be done in one step to maps and streams of one scope; nothing happens before it is used.
 ///
@@ -22,9 +21,9 @@ const RETRY: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 #[must_use = "a step does nothing before it is committed, or an event is acknowledged with it"]
 pub struct StepBuilder {
-    scope: Option<String>,
+    home: Option<Home>,
     maps: Vec<Part>,
-    publishes: Vec<(StreamId, Publish, Retention)>,
+    streams: Vec<(Arc<Shared>, Publish)>,
     wrong: Option<Error>,
 }
 
@@ -38,9 +37,8 @@ impl StepBuilder {
     pub fn map(mut self, txn: TxnBuilder) -> Self {
         match txn.part() {
             Ok(part) => {
-                let (id, _) = part.request(false);
-                let twice = self.maps.iter().any(|other| other.request(false).0 == id);
-                self.check(&id.scope, twice, &id.name);
+                let twice = self.maps.iter().any(|other| other.id() == part.id());
+                self.check(part.home(), twice, &part.id().name);
                 self.maps.push(part);
             }
             Err(error) => self.refuse(error),
@@ -50,27 +48,55 @@ impl StepBuilder {
 
     /// Publishes events to a stream. Once for each stream.
     pub fn publish(mut self, stream: &Stream, messages: impl IntoIterator<Item = Message>) -> Self {
-        let id = &stream.shared.id;
-        let twice = self.publishes.iter().any(|(other, ..)| other == id);
-        self.check(&id.scope, twice, &id.name);
-        let items = messages.into_iter().map(|message| stream.item(message)).collect::<Result<Vec<_>>>();
+        let shared = &stream.shared;
+        let twice = self.streams.iter().any(|(other, _)| other.id == shared.id);
+        self.check(shared.home(), twice, &shared.id.name);
+        let items = messages.into_iter().map(|message| stream.message(&message)).collect::<Result<Vec<_>>>();
         match items {
-            Ok(items) => {
-                let request = Publish { items, ..Publish::default() };
-                self.publishes.push((id.clone(), request, stream.shared.options.retention));
-            }
+            Ok(items) => self.streams.push((shared.clone(), Publish { items, ..Publish::default() })),
             Err(error) => self.refuse(error),
         }
         self
     }
 
-    fn check(&mut self, scope: &str, twice: bool, name: &str) {
-        let first = self.scope.get_or_insert_with(|| scope.to_owned());
-        if first != scope {
+    /// Does it.
+    ///
+    /// *Errors*: `Invalid` if it is empty or a part is bad; `Conflict` if a condition does not hold: nothing has changed
+    /// then; else as those of its parts. *Consistency*: when it returns, the maps show it here, and nobody ever sees a
+    /// part of it alone at the engine. *Cost*: one round trip.
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// # runtime.block_on(async {
+    /// use ponos::stream::{Message, StepBuilder};
+    /// let shop = ponos::Ponos::open("memory://").await?.scope("shop");
+    /// let (stock, events) = (shop.map("stock").await?, shop.stream("events").await?);
+    /// let step = StepBuilder::new().map(stock.txn().incr("pen", -1));
+    /// step.publish(&events, [Message::new("sold", "pen")]).commit().await?;
+    /// assert_eq!(stock.get("pen").as_deref(), Some(&b"-1"[..]));
+    /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn commit(mut self) -> Result<()> {
+        let done = async {
+            let home = self.home.clone().ok_or_else(|| Error::invalid("the step is empty"))?;
+            match self.wrong.take() {
+                Some(wrong) => Err(wrong),
+                None => self.insist(&home, None).await,
+            }
+        };
+        done.await.map_err(|error| error.at("step.commit", ""))
+    }
+
+    fn check(&mut self, home: Home, twice: bool, name: &str) {
+        let first = self.home.get_or_insert_with(|| home.clone());
+        let (ours, theirs) = (first.scope.clone(), home.scope);
+        if ours != theirs {
             let message = format!(
-                "a step stays in one scope: {name:?} is in {scope:?}, not in {first:?}; open both with client.scope()"
+                "a step stays in one scope: {name:?} is in {theirs:?}, not in {ours:?}; open both with client.scope()"
             );
             self.refuse(Error::invalid(message));
+        } else if !Arc::ptr_eq(&first.engine, &home.engine) {
+            self.refuse(Error::invalid(format!("a step stays in one client: {name:?} is another's")));
         } else if twice {
             self.refuse(Error::invalid(format!("{name:?} is in the step twice: put both parts into one")));
         }
@@ -89,7 +115,7 @@ impl StepBuilder {
         membership: (u64, u64),
         place: Place,
     ) -> Result<()> {
-        self.check(&shared.id.scope, false, "the step");
+        self.check(shared.home(), false, &shared.id.name);
         let (number, consumer) = membership;
         if let Some(wrong) = self.wrong {
             return Err(wrong);
@@ -102,7 +128,7 @@ impl StepBuilder {
             consumer,
             request: Request::Settle { parts: vec![part], whole: true },
         };
-        let done = self.insist(shared, Some(settlement)).await;
+        let done = self.insist(&shared.home(), Some(settlement)).await;
         match &done {
             Ok(()) => desk.settled(number, place),
             Err(error) if error.kind() == ErrorKind::Fenced => {}
@@ -113,29 +139,27 @@ impl StepBuilder {
     }
 
     /// Has the step done, once.
-    async fn insist(&self, shared: &Shared, settle: Option<Settlement>) -> Result<()> {
-        let deadline = shared.deadline();
-        let mut retry = false;
+    async fn insist(&self, home: &Home, settle: Option<Settlement>) -> Result<()> {
+        let before: Vec<EventId> =
+            self.streams.iter().map(|(shared, _)| shared.follower.known().last).collect();
+        let mut attempts = Attempts::until(time::now() + home.timeout);
         loop {
-            let step = self.step(shared, settle.clone(), retry);
-            let error = match time::within(deadline, "the step", shared.engine.step(step)).await {
-                Ok(outcome) => return self.outcome(outcome, retry && settle.is_some()).await,
-                Err(error) => error,
-            };
-            if error.kind() == ErrorKind::Timeout {
-                return Err(error.with_maybe_applied(true));
+            let step = self.step(home, settle.clone(), attempts.repeats.then_some(&before));
+            if let Some(outcome) = attempts.make("the step", home.engine.step(step)).await? {
+                return self.outcome(outcome, attempts.repeats && settle.is_some()).await;
             }
-            retry |= error.maybe_applied();
-            if error.kind() != ErrorKind::Unavailable || !retry || time::now() + RETRY >= deadline {
-                return Err(error.with_maybe_applied(retry));
-            }
-            time::sleep(time::jitter(RETRY)).await;
         }
     }
 
-    fn step(&self, shared: &Shared, settle: Option<Settlement>, retry: bool) -> Step {
-        let maps = self.maps.iter().map(|part| part.request(retry)).collect();
-        Step { scope: shared.id.scope.clone(), settle, maps, publishes: self.publishes.clone() }
+    /// The step as the engine gets it; for a retry, with the last events before the first attempt.
+    fn step(&self, home: &Home, settle: Option<Settlement>, retry: Option<&Vec<EventId>>) -> Step {
+        let maps = self.maps.iter().map(|part| part.request(retry.is_some())).collect();
+        let publish = |(at, (shared, request)): (usize, &(Arc<Shared>, Publish))| {
+            let retry_after = retry.and_then(|before| before.get(at)).copied();
+            (shared.id.clone(), Publish { retry_after, ..request.clone() }, shared.options.retention)
+        };
+        let publishes = self.streams.iter().enumerate().map(publish).collect();
+        Step { scope: home.scope.clone(), settle, maps, publishes }
     }
 
     async fn outcome(&self, outcome: Outcome, tried: bool) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::tree::{self, Source};
 const LAYERS: &[&[&str]] = &[
     &["error", "url"],
     &["model"],
-    &["time", "rt", "metrics"],
+    &["time", "rt", "retry", "metrics"],
     &["engine", "wire", "discovery"],
     &["map", "stream"],
     &["pool", "ring"],

@@ -58,7 +58,7 @@ async fn soak(duration: Duration, seed: u64, folder: &str) -> Result<Vec<String>
     let site = Site::start(folder).await;
     let veteran = Ponos::open(&format!("{}?timeout=2s", site.url())).await;
     let veteran = veteran.map_err(|error| format!("the server cannot be opened: {error:?}"))?;
-    let run = Run { site, veteran, tally: <_>::default(), faults: AtomicU64::new(0) };
+    let run = Run { site, veteran, tally: <_>::default(), faults: AtomicU64::new(0), events: <_>::default() };
     let (mut dice, mut samples, mut rounds) = (Dice::new(seed), vec![Vitals::now()], 0_u64);
     let mut progress = tokio::time::interval(PROGRESS);
     while start.elapsed() < duration {
@@ -90,7 +90,9 @@ fn told(run: &Run) -> String {
     let (done, unsure, refused) =
         (count(&run.tally.done), count(&run.tally.unsure), count(&run.tally.refused));
     let faults = count(&run.faults);
-    format!("{done} writes done, {unsure} unsure, {refused} refused, {faults} faults; {}", Vitals::now())
+    let events = count(&run.events);
+    let now = Vitals::now();
+    format!("{done} writes done, {unsure} unsure, {refused} refused, {events} events, {faults} faults; {now}")
 }
 
 /// What is used between rounds: what was closed goes in its own time, and only what stays is growth.

@@ -11,6 +11,7 @@ use ponos::{Map, MapOptions, Ponos, Result, Snapshot};
 use super::check::violations;
 use super::dice::Dice;
 use super::fault::{Fault, Site};
+use super::flow::Flow;
 use super::history::{Account, Act, Call, Ending, History, Outcome};
 use super::witness::{Witness, items};
 use super::writer::{TEMPORARY, Tally, Writer};
@@ -32,6 +33,8 @@ pub struct Run {
     pub tally: Arc<Tally>,
     /// Counts of faults.
     pub faults: AtomicU64,
+    /// Counts of events that were published.
+    pub events: Arc<AtomicU64>,
 }
 
 /// A client with its replica, and who watches there.
@@ -55,6 +58,12 @@ impl Run {
         let log_len = if dice.below(2) == 0 { 100 } else { 10_000 };
         let nodes = within("opening", self.nodes(&name, log_len)).await?;
         let nodes = nodes.map_err(|error| format!("a client cannot open: {error:?}"))?;
+        let clients: Vec<Ponos> = nodes.iter().map(|node| node.client.clone()).collect();
+        let direct = format!("{}?timeout=2s", self.site.direct());
+        let named = format!("flow {number}");
+        let flow = Flow::begin(&clients, &direct, &named, &mut dice, &self.events);
+        let flow =
+            within("opening", flow).await?.map_err(|error| format!("a stream cannot open: {error:?}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| {
@@ -77,6 +86,7 @@ impl Run {
             calls.extend(done);
             found.extend(surprises);
         }
+        found.extend(flow.end(PATIENCE).await?);
         let (ending, accounts) = self.settle(&name, nodes, &mut calls, &mut found).await?;
         found.extend(violations(&History { calls, accounts, ending }));
         Ok(found)

@@ -12,8 +12,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
+use super::reply::{Address, Mailbox};
 use super::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 use super::{Engine, MapEngine, MapId, Reply, Sink};
 use crate::time;
@@ -59,6 +62,7 @@ type Objects<T> = Mutex<HashMap<ObjectName, Shared<T>>>;
 struct Store {
     maps: Objects<MapState>,
     streams: Objects<StreamState>,
+    replies: Arc<Mailbox>,
 }
 
 /// The embedded engine.
@@ -106,6 +110,16 @@ impl Engine for Memory {
 
     fn step(&self, step: Step) -> Reply<'_, Outcome> {
         Box::pin(std::future::ready(self.do_step(&step)))
+    }
+
+    fn listen(&self, waits: oneshot::Sender<Bytes>) -> Reply<'_, Address> {
+        Box::pin(std::future::ready(Ok(self.store.replies.address("memory", waits))))
+    }
+
+    fn reply(&self, address: String, reply: Bytes) -> Reply<'_, bool> {
+        let number = Address::parse(&address).map(|(_, number)| number);
+        let heard = number.is_some_and(|number| self.store.replies.deliver(number, reply));
+        Box::pin(std::future::ready(Ok(heard)))
     }
 
     fn close(&self) -> Reply<'_, ()> {

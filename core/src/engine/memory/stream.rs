@@ -179,10 +179,10 @@ impl Drop for Attached {
 }
 
 impl StreamEngine for Attached {
-    fn publish(&self, request: Publish, keep: Retention) -> Reply<'_, Verdict> {
+    fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, Verdict> {
         let mut state = self.state.lock();
         let checked = state.check_codec(&self.id);
-        let verdict = checked.map(|()| state.publish(&self.id, &request, &keep, time::wall_ms()));
+        let verdict = checked.map(|()| state.publish(&self.id, request, &keep, time::wall_ms()));
         Box::pin(ready(verdict))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult};
 use tokio::sync::{oneshot, watch};
 
@@ -19,7 +20,7 @@ use super::soon::Soon;
 use super::tls::Tls;
 use crate::error::{Error, ErrorKind as Kind, Result};
 use crate::rt::Tasks;
-use crate::time;
+use crate::time::{self, Instant};
 use crate::url::{EngineUrl, RedisUrl};
 
 /// How long a call waits for a connection that was just lost.
@@ -62,6 +63,8 @@ pub(super) struct Link {
     subscribing: tokio::sync::Mutex<()>,
     /// What to add to the local clock to get the server's, in milliseconds.
     offset: AtomicI64,
+    /// When the server has told its clock last.
+    clock: Mutex<Instant>,
     pub(super) tasks: Tasks,
     /// How lone calls wait.
     pub(super) soon: Soon,
@@ -81,6 +84,7 @@ impl Link {
             router: Arc::default(),
             subscribing: tokio::sync::Mutex::default(),
             offset: AtomicI64::new(0),
+            clock: Mutex::new(time::now()),
             tasks,
             soon: Soon::default(),
         });
@@ -96,7 +100,8 @@ impl Link {
             link.state(role).send_replace(State::Up(connection));
             link.tasks.spawn(Self::supervise(link.clone(), role));
         }
-        link.read_clock().await?;
+        let connection = link.ready(Role::Commands).await?;
+        link.read_clock(&connection).await?;
         Ok(link)
     }
 
@@ -286,7 +291,7 @@ impl Link {
     async fn supervise(link: Arc<Self>, role: Role) {
         loop {
             let State::Up(connection) = link.state(role).borrow().clone() else { return };
-            link.until_dead(&connection).await;
+            link.until_dead(role, &connection).await;
             connection.kill();
             drop(connection);
             tracing::info!(server = link.name, pushes = role == Role::Pushes, "connection lost");
@@ -303,19 +308,22 @@ impl Link {
         }
     }
 
-    async fn until_dead(&self, connection: &Mux) {
+    async fn until_dead(&self, role: Role, connection: &Mux) {
         loop {
             tokio::select! {
                 () = connection.until_dead() => return,
                 () = time::sleep(time::jitter(BEAT)) => {}
             }
-            let ping = redis::cmd("PING");
-            let ping = self.ask(connection, &ping);
-            if time::within(time::now() + PATIENCE, "ping", ping).await.is_err() {
+            let lives = async {
+                match role {
+                    Role::Pushes => self.ask(connection, &redis::cmd("PING")).await.map(drop),
+                    // Who has just told the time lives.
+                    Role::Commands if self.clock.lock().elapsed() < BEAT => Ok(()),
+                    Role::Commands => self.read_clock(connection).await,
+                }
+            };
+            if time::within(time::now() + PATIENCE, "a sign of life", lives).await.is_err() {
                 return;
-            }
-            if self.read_clock().await.is_err() {
-                tracing::debug!(server = self.name, "the server's clock could not be read");
             }
         }
     }
@@ -350,16 +358,21 @@ impl Link {
         Ok(())
     }
 
-    async fn read_clock(&self) -> Result<()> {
+    async fn read_clock(&self, connection: &Mux) -> Result<()> {
         let sent = time::wall_ms();
-        let answer = self.call(redis::cmd("TIME")).await?;
-        let received = time::wall_ms();
+        let answer = self.ask(connection, &redis::cmd("TIME")).await?;
         let (seconds, micros) =
             clock(&answer).ok_or_else(|| Error::internal("the server gave a strange time"))?;
-        let (server, local) = (seconds * 1_000 + micros / 1_000, u64::midpoint(sent, received));
+        self.learn_clock(sent, seconds * 1_000 + micros / 1_000);
+        Ok(())
+    }
+
+    /// The server's clock was `server` at some moment since `sent`.
+    pub(super) fn learn_clock(&self, sent: u64, server: u64) {
+        let local = u64::midpoint(sent, time::wall_ms());
         let offset = i64::try_from(i128::from(server) - i128::from(local)).unwrap_or(0);
         self.offset.store(offset, Ordering::Relaxed);
-        Ok(())
+        *self.clock.lock() = time::now();
     }
 
     /// What a failed command means to the caller.

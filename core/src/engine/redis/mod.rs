@@ -25,12 +25,16 @@ mod tls;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::{OnceCell, oneshot};
 
 use super::{Engine, MapEngine, MapId, Reply, Sink};
+use crate::engine::reply::{Address, Mailbox};
 use crate::engine::stream::{Outcome, Step, StreamEngine, StreamId, StreamSink};
 use crate::error::{Error, Result};
 use crate::model::group::ConsumerId;
+use crate::time;
 use crate::url::{RedisUrl, Settings};
 use call::{Keys, Writes};
 use commit::Commit;
@@ -49,6 +53,10 @@ pub struct Redis {
     max_value: usize,
     look: Arc<Look>,
     groups: Groups,
+    replies: Arc<Mailbox>,
+    /// The channel of this client's replies, and whether it hears it.
+    mailbox: String,
+    listening: OnceCell<u64>,
 }
 
 /// The consumers of a client, by their names in their groups.
@@ -74,7 +82,9 @@ impl Redis {
         }
         let (prefix, log_len, max_value) = (url.prefix.clone(), settings.log_len, settings.max_value);
         let look = Look::begin(&link);
-        Ok(Self { link, prefix, log_len, max_value, look, groups: Groups::default() })
+        let mailbox = format!("{prefix}r:{:016x}", time::random_u64());
+        let (groups, replies, listening) = (Groups::default(), Arc::default(), OnceCell::new());
+        Ok(Self { link, prefix, log_len, max_value, look, groups, replies, mailbox, listening })
     }
 
     async fn attach(&self, id: MapId, sink: Weak<dyn Sink>) -> Result<Arc<dyn MapEngine>> {
@@ -117,6 +127,33 @@ impl Engine for Redis {
 
     fn step(&self, step: Step) -> Reply<'_, Outcome> {
         Box::pin(async move { self.do_step(&step).await })
+    }
+
+    fn listen(&self, waits: oneshot::Sender<Bytes>) -> Reply<'_, Address> {
+        Box::pin(async {
+            let open = || async {
+                let ear = Ear::Replies(self.replies.clone());
+                self.link.subscribe(self.mailbox.as_bytes(), ear).await
+            };
+            // Once for the client, when it asks for the first time.
+            self.listening.get_or_try_init(open).await?;
+            Ok(self.replies.address(&self.mailbox, waits))
+        })
+    }
+
+    fn reply(&self, address: String, reply: Bytes) -> Reply<'_, bool> {
+        Box::pin(async move {
+            let Some((mailbox, number)) =
+                Address::parse(&address).filter(|(name, _)| name.starts_with(&self.prefix))
+            else {
+                return Err(Error::invalid(format!(
+                    "{address:?} is no address of a client with this prefix"
+                )));
+            };
+            let mut publish = redis::cmd("PUBLISH");
+            publish.arg(mailbox).arg([&number.to_be_bytes(), &reply[..]].concat());
+            Ok(matches!(self.link.call(publish).await?, Value::Int(1..)))
+        })
     }
 
     fn close(&self) -> Reply<'_, ()> {

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use super::codec::{self, Keep};
 use super::resp::Value;
 use super::stream::notice;
+use crate::engine::reply::Mailbox;
 use crate::engine::stream::StreamSink;
 use crate::engine::{Sink, Source};
 use crate::error::Result;
@@ -21,6 +22,8 @@ pub(super) enum Ear {
     Map(Weak<dyn Sink>),
     /// What is known of a stream.
     Stream(Weak<dyn StreamSink>),
+    /// Who waits for replies.
+    Replies(Arc<Mailbox>),
 }
 
 impl Ear {
@@ -28,6 +31,7 @@ impl Ear {
         match self {
             Self::Map(sink) => sink.upgrade().iter().for_each(|sink| sink.lost()),
             Self::Stream(sink) => sink.upgrade().iter().for_each(|sink| sink.lost()),
+            Self::Replies(_) => {}
         }
     }
 
@@ -35,6 +39,7 @@ impl Ear {
         match self {
             Self::Map(sink) => sink.upgrade().iter().for_each(|sink| sink.restored()),
             Self::Stream(sink) => sink.upgrade().iter().for_each(|sink| sink.restored()),
+            Self::Replies(_) => {} // who has waited too long gives up
         }
     }
 }
@@ -102,6 +107,11 @@ impl Router {
             match ear {
                 Ear::Map(sink) => maps.extend(sink.upgrade()),
                 Ear::Stream(sink) => streams.extend(sink.upgrade()),
+                Ear::Replies(mailbox) => {
+                    if let Some(number) = payload.first_chunk() {
+                        mailbox.deliver(u64::from_be_bytes(*number), payload.slice(8..));
+                    }
+                }
             }
         }
         let told = match (maps.is_empty(), streams.is_empty()) {

@@ -72,6 +72,7 @@ const STREAM_PARTS: &[(&str, &str)] = &[
     ("--CELLS\n", include_str!("lua/stream/cells.lua")),
     ("--BEGIN\n", include_str!("lua/stream/begin.lua")),
     ("--STORE\n", include_str!("lua/stream/store.lua")),
+    ("--GENERATION\n", include_str!("lua/generation.lua")),
 ];
 
 /// What the scripts for maps have in common, and the parts of the long one, by the lines that they stand for.
@@ -80,6 +81,7 @@ const PARTS: &[(&str, &str)] = &[
     ("--APPLY\n", include_str!("lua/apply.lua")),
     ("--BEGIN\n", include_str!("lua/begin.lua")),
     ("--LOG\n", include_str!("lua/log.lua")),
+    ("--GENERATION\n", include_str!("lua/generation.lua")),
     ("--STATE\n", include_str!("lua/state.lua")),
     ("--OPS\n", include_str!("lua/ops.lua")),
     ("--NUMBERS\n", include_str!("lua/number.lua")),

@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a suite that finds a fault panics: that is its answer")]
 
 mod cases;
+mod streams;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,9 +23,14 @@ use crate::model::value::{Key, OpId, Position};
 /// A case: its name, and what it does.
 type Case = (&'static str, for<'a> fn(&'a Bench<'a>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>);
 
-/// Runs every case on `engine`, on maps whose names begin with `prefix`.
+/// Every case, those for maps first.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    cases::ALL.iter().chain(streams::ALL)
+}
+
+/// Runs every case on `engine`, on maps and streams in scopes whose names begin with `prefix`.
 pub async fn run(engine: &dyn Engine, prefix: &str) {
-    for (name, case) in cases::ALL {
+    for (name, case) in cases() {
         let bench = Bench { engine, name: format!("{prefix}-{}", name.replace(' ', "-")) };
         if let Err(error) = case(&bench).await {
             panic!("{name}: {error:?}");
@@ -35,7 +41,7 @@ pub async fn run(engine: &dyn Engine, prefix: &str) {
 /// The names of the cases.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    cases::ALL.iter().map(|(name, _)| *name).collect()
+    cases().map(|(name, _)| *name).collect()
 }
 
 /// What a case works with: an engine and the name of a map of its own.

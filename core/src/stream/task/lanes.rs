@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::settle::{key, runs};
 use super::{Lane, Task, Turn};
 use crate::error::Result;
-use crate::model::group::{Answer, Group, LaneId, Request, Settling};
+use crate::model::group::{Answer, Group, LaneId, Place, Request, Settling};
 use crate::model::hash;
 use crate::model::spans::Spans;
 use crate::time;
@@ -29,7 +29,7 @@ impl Task {
             self.look = true;
         }
         if std::mem::take(&mut self.doubt) {
-            self.give_back_unknown(&group).await?;
+            self.reconcile(&group).await?;
         }
         match self.settings.lanes() {
             None => {
@@ -43,15 +43,26 @@ impl Task {
         Ok(if self.look { Turn::Worked } else { Turn::Idle })
     }
 
-    /// Gives back what the group has it hold and it does not know of: a request whose answer was lost was done.
-    async fn give_back_unknown(&mut self, group: &Group) -> Result<()> {
+    /// Makes up for requests whose answers were lost: gives back what the group has it hold and it does not know of, and
+    /// forgets what it knows of and does not hold.
+    async fn reconcile(&mut self, group: &Group) -> Result<()> {
         let Some(member) = group.members().get(&self.membership.consumer()) else { return Ok(()) };
-        let part = |(lane, spans): (&LaneId, &Spans)| {
-            let known = |seq: &u64| self.desk.with(|held| held.events.contains_key(&(*lane, *seq)));
-            let unknown = spans.iter().map(|(seq, _)| seq).filter(|seq| !known(seq)).collect();
-            Settling { lane: *lane, unread: runs(unknown), ..Settling::default() }
-        };
-        let parts: Vec<Settling> = member.held.iter().map(part).filter(Settling::returns).collect();
+        let holds =
+            |lane: &LaneId, seq: u64| member.held.get(lane).is_some_and(|spans| spans.get(seq).is_some());
+        let parts = self.desk.with(|held| {
+            let stale: Vec<Place> =
+                held.events.keys().copied().filter(|(lane, seq)| !holds(lane, *seq)).collect();
+            for place in stale {
+                held.events.remove(&place);
+                held.consumer.settled(place);
+            }
+            let part = |(lane, spans): (&LaneId, &Spans)| {
+                let seqs = spans.iter().map(|(seq, _)| seq);
+                let unknown = seqs.filter(|seq| !held.events.contains_key(&(*lane, *seq))).collect();
+                Settling { lane: *lane, unread: runs(unknown), ..Settling::default() }
+            };
+            member.held.iter().map(part).filter(Settling::returns).collect::<Vec<_>>()
+        });
         if !parts.is_empty() {
             self.apply(Request::Settle { parts, whole: false }).await?;
             self.look = true;
@@ -71,15 +82,17 @@ impl Task {
                     } else if let Some(held) = self.lanes.get_mut(&id) {
                         held.waiting.clone_from(&lane.waiting);
                     }
-                    if !mine {
+                    if mine {
+                        self.desk.with(|held| held.consumer.keep(id));
+                    } else {
                         self.give_up(id).await?;
                     }
                 }
-                (None, true) => match self.apply(Request::Claim(id)).await? {
-                    Answer::Done => self.look = true, // to be owned with what it holds by then
-                    _ => {}
-                },
-                _ => drop(self.lanes.remove(&id)),
+                (None, true) => {
+                    // To be owned with what it holds by then.
+                    self.look |= self.apply(Request::Claim(id)).await? == Answer::Done;
+                }
+                _ => self.forget_lane(id),
             }
         }
         Ok(())
@@ -114,11 +127,17 @@ impl Task {
             self.apply(Request::Settle { parts: vec![part], whole: false }).await?;
         }
         self.apply(Request::Release(id)).await?;
-        self.lanes.remove(&id);
-        self.desk.with(|held| {
-            held.consumer.drop_lane(id);
-            held.events.retain(|place, _| place.0 != id);
-        });
+        self.forget_lane(id);
         Ok(())
+    }
+
+    /// A lane is not this consumer's (any more).
+    fn forget_lane(&mut self, id: LaneId) {
+        if self.lanes.remove(&id).is_some() {
+            self.desk.with(|held| {
+                held.consumer.drop_lane(id);
+                held.events.retain(|place, _| place.0 != id);
+            });
+        }
     }
 }

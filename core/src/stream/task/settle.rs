@@ -174,14 +174,15 @@ impl Task {
             ];
             let headers = event.headers().map(|(name, value)| (name.to_owned(), value));
             let about = about.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes().into()));
+            let headers: Vec<_> = headers.chain(about).collect();
             let draft = Draft {
                 id: self.shared.next_id(),
-                topic: event.topic().to_owned(),
-                key: event.key().unwrap_or_default().to_owned(),
-                headers: headers.chain(about).collect(),
-                payload: event.payload(),
+                topic: event.topic(),
+                key: event.key().unwrap_or_default(),
+                headers: &headers,
+                payload: &event.payload(),
             };
-            let item = Item { record: Record::pack(&draft), dedup: "".into(), delay: 0 };
+            let item = Item { record: Record::pack(draft), dedup: "".into(), delay: 0 };
             let id = StreamId { name: self.settings.dead_letter.clone(), ..self.shared.id.clone() };
             let request = Publish { items: vec![item], ..Publish::default() };
             publishes.push((id, request, Retention::default()));

@@ -8,7 +8,7 @@ use super::{Task, Turn};
 use crate::error::Result;
 use crate::model::consumer::Handed;
 use crate::model::cursor::{Cursor, Gap, Step};
-use crate::model::group::{Answer, LaneId, Place, Request, Settling, Taking};
+use crate::model::group::{Answer, LaneId, Place, Request, Run, Settling, Taking};
 use crate::model::hash;
 use crate::model::record::{Batch, EventId, Record};
 use crate::model::settings::Order;
@@ -23,6 +23,8 @@ const PAGE: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     batches: VecDeque<Arc<Batch>>,
+    /// The first event that was there when something was found to be gone.
+    first: u64,
 }
 
 /// What a turn will take, with the events themselves.
@@ -30,20 +32,29 @@ pub(super) struct Scan {
 struct Haul {
     lanes: BTreeMap<LaneId, Taking>,
     events: Vec<(Place, u32, Event)>,
-    /// Events that wait and are gone from the log.
-    gone: Vec<(Place, Option<Gap>)>,
-    gap: Option<Gap>,
+    /// New events that are taken before they are read.
+    unread: Option<Run>,
+    /// Events that are taken and gone from the log.
+    gone: Vec<Place>,
+    gaps: Vec<Gap>,
+}
+
+impl Haul {
+    /// Events that cannot be had any more.
+    fn gap(&mut self, generation: u64, (first, last): Run) {
+        let id = |seq| EventId { generation, seq };
+        self.gaps.push(Gap { first_missing: id(first), next: id(last + 1), count: last - first + 1 });
+    }
 }
 
 impl Task {
     /// Takes as many events as there is room for.
     pub(super) async fn take(&mut self) -> Result<Turn> {
         let room = self.desk.with(|held| held.consumer.wants());
-        if room == 0 || self.lanes.is_empty() {
-            return Ok(Turn::Idle);
-        }
+        // With order, what lies ready may all wait for one that came back: that one must always find room.
+        let room_again = if self.settings.lanes().is_some() { PAGE } else { room };
         let mut haul = Haul::default();
-        self.gather_waiting(room, &mut haul).await?;
+        self.gather_waiting(room_again, &mut haul).await?;
         let left = room.saturating_sub(haul.events.len());
         self.gather_fresh(left, &mut haul).await?;
         let lanes: Vec<Taking> = haul.lanes.values().filter(|taking| taking.is_some()).cloned().collect();
@@ -51,7 +62,10 @@ impl Task {
             return Ok(Turn::Idle);
         }
         match self.apply(Request::Take(lanes)).await? {
-            Answer::Done => self.land(haul).await,
+            Answer::Done => {
+                self.read_taken(&mut haul).await?;
+                self.land(haul).await
+            }
             Answer::Moved(lanes) => {
                 for (lane, cursor) in lanes {
                     let known = self.lanes.entry(lane).or_default();
@@ -76,9 +90,8 @@ impl Task {
         let (most, mut worn_out) = (self.settings.max_deliver, Vec::new());
         let mut done = BTreeMap::<LaneId, Vec<u64>>::new();
         self.desk.with(|held| {
-            let gaps = haul.gone.iter().filter_map(|(_, gap)| *gap).chain(haul.gap);
-            held.news.extend(gaps.map(Item::Gap));
-            for ((lane, seq), _) in &haul.gone {
+            held.news.extend(haul.gaps.into_iter().map(Item::Gap));
+            for (lane, seq) in &haul.gone {
                 done.entry(*lane).or_default().push(*seq);
                 held.consumer.settled((*lane, *seq));
             }
@@ -121,15 +134,15 @@ impl Task {
         for ((lane, seq), count) in due {
             let cursor = self.lanes.get(&lane).map_or(0, |state| state.cursor);
             haul.lanes.entry(lane).or_insert_with(|| Taking::at(lane, cursor)).again.push(seq);
-            let id = |seq| EventId { generation, seq };
             match found.get(&seq) {
                 Some(event) if !event.record.is_removed() => {
                     haul.events.push(((lane, seq), count + 1, event.clone()));
                 }
-                Some(_) => haul.gone.push(((lane, seq), None)),
-                None => {
-                    let gap = Gap { first_missing: id(seq), next: id(seq + 1), count: 1 };
-                    haul.gone.push(((lane, seq), Some(gap)));
+                removed => {
+                    haul.gone.push((lane, seq));
+                    if removed.is_none() {
+                        haul.gap(generation, (seq, seq));
+                    }
                 }
             }
         }
@@ -142,31 +155,52 @@ impl Task {
         for (first, last) in runs(seqs) {
             let mut from = first;
             while from <= last {
-                let most = usize::try_from(last - from + 1).unwrap_or(PAGE).min(PAGE);
-                let reading = self.shared.link.read(from, most);
-                let pages = time::within(self.shared.deadline(), "reading", reading).await?;
-                let Some(reached) = pages.last().map(Batch::last) else { break };
-                for (page, seq, record) in each(&pages) {
-                    if (first..=last).contains(&seq) && page.generation == self.membership.generation() {
-                        let id = EventId { generation: page.generation, seq };
-                        found.insert(seq, Event { id, at: page.at, record: record.clone() });
-                    }
-                }
+                let Some(reached) = self.look_up_some(from, last, &mut found).await? else { break };
                 from = reached + 1;
             }
         }
         Ok(found)
     }
 
-    async fn gather_fresh(&mut self, room: usize, haul: &mut Haul) -> Result<()> {
-        let Some(start) = self.lanes.values().map(|lane| lane.cursor).min() else { return Ok(()) };
+    /// Finds some of the events from `from` to `last`; up to where, or nothing if the log ends before.
+    async fn look_up_some(
+        &self,
+        from: u64,
+        last: u64,
+        found: &mut BTreeMap<u64, Event>,
+    ) -> Result<Option<u64>> {
         let generation = self.membership.generation();
+        let mut take = |page: &Batch| {
+            for (seq, record) in page.from(from).take_while(|(seq, _)| *seq <= last) {
+                let id = EventId { generation, seq };
+                found.insert(seq, Event { id, at: page.at, record: record.clone() });
+            }
+            page.last()
+        };
+        let cursor = Cursor::behind(EventId { generation, seq: from - 1 });
+        if let Some(batch) = self.shared.follower.recent(&cursor) {
+            return Ok(Some(take(&batch)));
+        }
+        let most = usize::try_from(last - from + 1).unwrap_or(PAGE).min(PAGE);
+        let reading = self.shared.link.read(from, most);
+        let pages = time::within(self.shared.deadline(), "reading", reading).await?;
+        Ok(pages.iter().filter(|page| page.generation == generation).map(take).last())
+    }
+
+    async fn gather_fresh(&mut self, room: usize, haul: &mut Haul) -> Result<()> {
+        let start = self.lanes.values().map(|lane| lane.cursor).min();
+        let Some(start) = start.filter(|_| room > 0) else { return Ok(()) };
+        let generation = self.membership.generation();
+        if self.settings.topics.is_all() && self.settings.lanes().is_none() {
+            self.reserve(start, room, haul);
+            return Ok(());
+        }
         let mut cursor = Cursor::behind(EventId { generation, seq: start });
         let mut left = room;
         while left > 0 {
             let Some(batch) = self.next_batch(&cursor).await? else { break };
             let (gap, records) = cursor.advance(&batch);
-            haul.gap = haul.gap.or(gap);
+            haul.gaps.extend(gap);
             let mut reached = batch.last();
             for (seq, record) in records {
                 let Some(lane) = self.wanted(seq, record) else { continue };
@@ -187,6 +221,56 @@ impl Task {
             for (lane, state) in self.lanes.iter().filter(|(_, state)| state.cursor < cursor.at.seq) {
                 haul.lanes.entry(*lane).or_insert_with(|| Taking::at(*lane, state.cursor)).to = cursor.at.seq;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes the next events whatever they are, if the group wants all: then only who has them reads them.
+    fn reserve(&mut self, cursor: u64, room: usize, haul: &mut Haul) {
+        let last = self.known.borrow_and_update().last;
+        if last.generation != self.membership.generation() {
+            self.look = true;
+            return;
+        }
+        if self.scan.first > cursor + 1 {
+            let to = self.scan.first - 1;
+            haul.gap(self.membership.generation(), (cursor + 1, to));
+            haul.lanes.entry(0).or_insert_with(|| Taking::at(0, cursor)).to = to;
+            return;
+        }
+        let to = last.seq.min(cursor.saturating_add(room as u64));
+        if to > cursor {
+            let taking = haul.lanes.entry(0).or_insert_with(|| Taking::at(0, cursor));
+            taking.to = to;
+            taking.fresh.push((cursor + 1, to));
+            haul.unread = Some((cursor + 1, to));
+        }
+    }
+
+    /// Reads the events that were taken unread.
+    async fn read_taken(&mut self, haul: &mut Haul) -> Result<()> {
+        let Some((first, last)) = haul.unread else { return Ok(()) };
+        let mut found = self.look_up((first..=last).collect()).await?;
+        if found.is_empty() {
+            // It is far behind: what comes next is better passed over in one step.
+            let tail =
+                time::within(self.shared.deadline(), "asking for the first event", self.shared.link.tail());
+            self.scan.first = tail.await?.map_or(0, |tail| tail.first);
+        }
+        let mut missing = None::<Run>;
+        for seq in first..=last {
+            match found.remove(&seq) {
+                Some(event) if !event.record.is_removed() => haul.events.push(((0, seq), 1, event)),
+                Some(_) => haul.gone.push((0, seq)),
+                None => {
+                    haul.gone.push((0, seq));
+                    missing = Some((missing.map_or(seq, |(first, _)| first), seq));
+                }
+            }
+        }
+        if let Some(missing) = missing {
+            // What is gone was trimmed, and that is done from the front.
+            haul.gap(self.membership.generation(), missing);
         }
         Ok(())
     }
@@ -262,8 +346,4 @@ fn lane_of(key: &str, order: Order) -> LaneId {
             LaneId::try_from(hash::stable(key.as_bytes()) % u64::from(partitions.max(1))).unwrap_or(0)
         }
     }
-}
-
-fn each(pages: &[Batch]) -> impl Iterator<Item = (&Batch, u64, &Record)> {
-    pages.iter().flat_map(|page| page.from(0).map(move |(seq, record)| (page, seq, record)))
 }

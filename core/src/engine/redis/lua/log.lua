@@ -1,17 +1,7 @@
 -- The middle part of every write: what was changed goes to the log, before anything else, so that an error leaves
 -- nothing half done. `records` has its first place free, for the head of the message.
 
-local function new_generation()
-  local known = redis.pcall('XINFO', 'STREAM', log)
-  if known.err then return now end
-  for index = 1, #known, 2 do
-    if known[index] == 'last-generated-id' then
-      local older = tonumber(string.match(known[index + 1], '^%d+'))
-      return math.max(now, older + 1)
-    end
-  end
-end
-
+--GENERATION
 if not meta then generation = new_generation() end
 records[1] = struct.pack('>I8I8I8I4', generation, now, first, revision - first + 1)
 local message = table.concat(records)

@@ -65,6 +65,7 @@ pub(super) enum Said {
 }
 
 impl RedisGroup {
+    #[expect(clippy::too_many_arguments, reason = "the fields, once")]
     pub(super) fn new(
         link: Arc<Link>,
         look: Arc<Look>,

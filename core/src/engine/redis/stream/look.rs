@@ -117,7 +117,9 @@ impl Look {
             .flat_map(|stream| stream.keys.iter().cloned())
             .chain(consumers.iter().map(|consumer| consumer.leases.clone()))
             .collect();
+        let sent = time::wall_ms();
         let Value::Array(answer) = link.run(&LOOK, &keys, &args).await? else { return Err(strange()) };
+        link.learn_clock(sent, answer.first().and_then(number).ok_or_else(strange)?);
         let (of_streams, of_consumers) =
             answer.get(1..).and_then(|rest| rest.split_at_checked(streams.len())).ok_or_else(strange)?;
         for (stream, found) in streams.iter().zip(of_streams) {

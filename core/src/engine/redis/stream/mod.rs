@@ -284,8 +284,8 @@ fn batch(entry: Value) -> Result<Batch> {
 }
 
 impl StreamEngine for RedisStream {
-    fn publish(&self, request: Publish, keep: Retention) -> Reply<'_, Verdict> {
-        Box::pin(self.commit.send((request, keep)))
+    fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, Verdict> {
+        Box::pin(self.commit.send((request.clone(), keep)))
     }
 
     fn tail(&self) -> Reply<'_, Option<Tail>> {

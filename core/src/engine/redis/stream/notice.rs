@@ -124,8 +124,8 @@ mod tests {
         }
         out.extend(u32::try_from(count).expect("few").to_be_bytes());
         for number in 0..count {
-            let draft = Draft { topic: format!("t{number}"), payload: "payload".into(), ..Draft::default() };
-            let record = Record::pack(&draft);
+            let topic = format!("t{number}");
+            let record = Record::pack(Draft { topic: &topic, payload: b"payload", ..Draft::default() });
             out.extend(u32::try_from(record.packed().len()).expect("short").to_be_bytes());
             out.extend(record.packed());
         }

@@ -1,15 +1,6 @@
 -- The last part of every publish: appends `packed`, the events with their lengths, and lets go of what is old.
 
-local function new_generation()
-  local known = redis.pcall('XINFO', 'STREAM', log)
-  if known.err then return now end
-  for index = 1, #known, 2 do
-    if known[index] == 'last-generated-id' then
-      local older = tonumber(string.match(known[index + 1], '^%d+'))
-      return math.max(now, older + 1)
-    end
-  end
-end
+--GENERATION
 
 local function create()
   if meta then return end

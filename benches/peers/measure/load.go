@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"errors"
@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// load is what a number of callers did together.
-type load struct {
-	ops       int
-	elapsed   time.Duration
-	latencies []time.Duration
+// Load is what a number of callers did together.
+type Load struct {
+	Ops       int
+	Elapsed   time.Duration
+	Latencies []time.Duration
 }
 
-func (l *load) perSecond() float64 { return float64(l.ops) / l.elapsed.Seconds() }
+// PerSecond is how many operations were done in a second.
+func (l *Load) PerSecond() float64 { return float64(l.Ops) / l.Elapsed.Seconds() }
 
-// runLoad has each caller repeat its own operation for the duration, and times each operation.
-func runLoad(callers int, duration time.Duration, newOp func(caller int) func() error) (*load, error) {
+// Run has each caller repeat its own operation for the duration, and times each operation.
+func Run(callers int, duration time.Duration, newOp func(caller int) func() error) (*Load, error) {
 	parts := make([][]time.Duration, callers)
 	errs := make([]error, callers)
 	ops := make([]func() error, callers)
@@ -30,8 +31,8 @@ func runLoad(callers int, duration time.Duration, newOp func(caller int) func() 
 		all.Go(func() { parts[caller], errs[caller] = repeat(start.Add(duration), op) })
 	}
 	all.Wait()
-	result := &load{elapsed: time.Since(start), latencies: slices.Concat(parts...)}
-	result.ops = len(result.latencies)
+	result := &Load{Elapsed: time.Since(start), Latencies: slices.Concat(parts...)}
+	result.Ops = len(result.Latencies)
 	return result, errors.Join(errs...)
 }
 
@@ -48,8 +49,8 @@ func repeat(end time.Time, op func() error) ([]time.Duration, error) {
 	return latencies, nil
 }
 
-// percentile gives the latency, in microseconds, that this fraction of the operations did not exceed.
-func percentile(latencies []time.Duration, fraction float64) float64 {
+// Percentile gives the latency, in microseconds, that this fraction of the operations did not exceed.
+func Percentile(latencies []time.Duration, fraction float64) float64 {
 	if len(latencies) == 0 {
 		return 0
 	}

@@ -1,0 +1,3 @@
+module ponos-bench/measure
+
+go 1.26
