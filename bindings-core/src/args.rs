@@ -52,9 +52,9 @@ impl Args {
                 let message = format!("unknown option {name:?}; known are {known}");
                 return Err(Error::invalid(message).with_source(Misuse::Type));
             };
-            if name == "ifRevision" && matches!(value, Plain::Nil) {
+            if matches!(&*name, "ifRevision" | "expectLast") && matches!(value, Plain::Nil) {
                 // The write would be one without a condition.
-                return Err(mistyped(&name, "a revision", &value));
+                return Err(mistyped(&name, "a number", &value));
             }
             list[at] = value;
         }
