@@ -129,3 +129,33 @@ test("a process whose workers alone have the package survives their end", { time
   assert.deepEqual(await once(child, "exit"), [0, null]);
   assert.equal((await printed).trim(), "alive");
 });
+
+test("a process exits by itself though readers and sinks are open", async () => {
+  const ended = await run(`
+    const client = await open("memory://exit");
+    const orders = await client.stream("orders", { codec: json() });
+    const [reader, sink] = [await orders.reader(), await orders.sink("g")];
+    await orders.publish("t", 7);
+    await reader.next();
+    const { value } = await sink.next();
+    console.log(value.value);`);
+  assert.deepEqual(ended, { code: 0, killedBy: null, out: "7", err: "" });
+});
+
+test("waiting for an event of a sink keeps the process alive", async () => {
+  const ended = await run(`
+    const client = await open("memory://exit");
+    const orders = await client.stream("orders", { codec: json() });
+    new Worker(\`
+      setTimeout(async () => {
+        const { open, json } = await import("${import.meta.resolve("@ponos/ponos")}");
+        const orders = await (await open("memory://exit")).stream("orders", { codec: json() });
+        await orders.publish("t", "late");
+      }, 200)\`, { eval: true });
+    for await (const event of orders.sink("g")) {
+      await event.ack();
+      console.log(event.value);
+      break;
+    }`);
+  assert.deepEqual(ended, { code: 0, killedBy: null, out: "late", err: "" });
+});

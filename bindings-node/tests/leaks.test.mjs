@@ -43,10 +43,23 @@ async function openAndClose(url) {
   await client.close();
 }
 
-async function many(url, times) {
-  for (let index = 0; index < times / 5; index++) await openAndClose(url);
+async function streamAndClose(url) {
+  const client = await open(url);
+  const stream = await client.stream("s");
+  const sink = await stream.sink("g");
+  await stream.publish("t", Buffer.from("v"));
+  for await (const event of stream.reader({ from: { last: 1 } })) if (event.kind === "event") break;
+  for await (const event of sink) {
+    await event.ack();
+    break;
+  }
+  await client.close();
+}
+
+async function many(url, times, once = openAndClose) {
+  for (let index = 0; index < times / 5; index++) await once(url);
   const before = usage();
-  for (let index = 0; index < times; index++) await openAndClose(url);
+  for (let index = 0; index < times; index++) await once(url);
   await flatAfter(before);
 }
 
@@ -80,6 +93,35 @@ test("ten thousand clients in memory leave nothing", { timeout: 120_000 }, async
 
 test("five hundred clients of a server leave nothing", { timeout: 120_000 }, async (context) => {
   await many(await redis(context), 500);
+});
+
+test("thousands of streams with readers and sinks leave nothing", { timeout: 120_000 }, async () => {
+  await many("memory://leaks-streams", 3_000, streamAndClose);
+});
+
+test("hundreds of streams of a server leave nothing", { timeout: 120_000 }, async (context) => {
+  await many(await redis(context), 300, streamAndClose);
+});
+
+test("sinks that are aborted while they wait leave nothing", { timeout: 120_000 }, async () => {
+  const client = await open("memory://leaks-aborted");
+  const stream = await client.stream("s");
+  const abort = async (times) => {
+    for (let round = 0; round < times; round++) {
+      const controller = new AbortController();
+      const sink = await stream.sink("g", { signal: controller.signal });
+      const waiting = sink.next();
+      controller.abort(new Error("enough"));
+      await assert.rejects(waiting, /enough/);
+      await sink.close();
+    }
+  };
+  await abort(1_000);
+  const before = usage();
+  await abort(5_000);
+  await flatAfter(before);
+  assert.equal((await stream.info()).groups[0].consumers, 0);
+  await client.close();
 });
 
 test("a hundred thousand cancelled calls leave nothing", { timeout: 120_000 }, async () => {

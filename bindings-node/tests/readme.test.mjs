@@ -15,5 +15,5 @@ test("the README's program prints what it says", () => {
   const printed = execFileSync(process.execPath, arguments_, {
     cwd: dirname(fileURLToPath(import.meta.url)),
   });
-  assert.equal(String(printed), "64000\nbtc 64000 1n\nPONOS_CONFLICT false\n");
+  assert.equal(String(printed), "64000\nbtc 64000 1n\nPONOS_CONFLICT false\ncreated.eu { id: 7 } web\n");
 });

@@ -101,3 +101,59 @@ test("a client is of use after another thread has ended", async () => {
   assert.equal((await waiting).value.value, 1);
   await client.close();
 });
+
+test("what a sink holds in a thread that is terminated goes to others", { timeout: 60_000 }, async () => {
+  const client = await open("memory://worker-sink");
+  const orders = await client.stream("orders", { codec: json() });
+  for (let round = 0; round < 10; round++) {
+    const script = `
+      const client = await open("memory://worker-sink");
+      const orders = await client.stream("orders", { codec: json() });
+      const sink = await orders.sink("g", { ackWaitMs: 3_600_000 });
+      parentPort.postMessage("open");
+      for await (const event of sink) parentPort.postMessage(event.value);`;
+    const thread = worker(script);
+    await once(thread, "message");
+    await orders.publish("t", round);
+    const [held] = await once(thread, "message");
+    assert.equal(held, round);
+    await thread.terminate();
+    for await (const event of orders.sink("g", { ackWaitMs: 3_600_000 })) {
+      assert.deepEqual([event.value, event.count], [round, 2]);
+      await event.ack();
+      break;
+    }
+  }
+  await client.close();
+});
+
+test("threads share the work of a group", { timeout: 60_000 }, async () => {
+  const client = await open("memory://worker-group");
+  const orders = await client.stream("orders", { codec: json() });
+  const script = `
+    const client = await open("memory://worker-group");
+    const orders = await client.stream("orders", { codec: json() });
+    const sink = await orders.sink("g", { prefetch: 10 });
+    parentPort.postMessage([]);
+    for await (const events of sink.batches(10)) {
+      await sink.ack(events);
+      parentPort.postMessage(events.map(({ value }) => value));
+    }`;
+  const threads = [worker(script), worker(script)];
+  const seen = [];
+  const all = new Promise((resolve) => {
+    for (const thread of threads) {
+      thread.on("message", (values) => {
+        seen.push(...values);
+        if (seen.length >= 1_000) resolve();
+      });
+    }
+  });
+  await Promise.all(threads.map((thread) => once(thread, "message")));
+  for (let value = 0; value < 1_000; value++) await orders.publish("t", value);
+  await all;
+  assert.deepEqual(new Set(seen).size, 1_000);
+  assert.equal((await orders.info()).groups[0].pending, 0);
+  await Promise.all(threads.map((thread) => thread.terminate()));
+  await client.close();
+});

@@ -1,4 +1,4 @@
-// Codecs: what the values of a map are in JavaScript, and what bytes they are for everyone else.
+// Codecs: what the values of a map or stream are in JavaScript, and what bytes they are for everyone else.
 
 import { inspect } from "node:util";
 import { PonosError } from "./error.js";
@@ -6,7 +6,7 @@ import type { Content, Payload } from "./native.js";
 
 /** A codec that writes and reads bytes. */
 export interface BytesCodec<T> {
-  /** Kept with the map, 1 to 64 bytes: who opens it with another codec is refused. */
+  /** Kept with the map or stream, 1 to 64 bytes: who opens it with another codec is refused. */
   readonly name: string;
   readonly text?: false;
   encode(value: T): Uint8Array;
@@ -16,7 +16,7 @@ export interface BytesCodec<T> {
 
 /** A codec that writes and reads text, which Node handles faster than bytes. */
 export interface TextCodec<T> {
-  /** Kept with the map, 1 to 64 bytes: who opens it with another codec is refused. */
+  /** Kept with the map or stream, 1 to 64 bytes: who opens it with another codec is refused. */
   readonly name: string;
   readonly text: true;
   encode(value: T): string;
@@ -33,7 +33,7 @@ export interface TextCodec<T> {
  */
 export type Codec<T> = BytesCodec<T> | TextCodec<T>;
 
-/** Values are bytes: what a map has that is opened without a codec. Each read gives a copy. */
+/** Values are bytes: what a map or stream has that is opened without a codec. Each read gives a copy. */
 export const bytes: BytesCodec<Uint8Array> = { name: "bytes", encode: same, decode: same };
 
 /** Values are strings, in UTF-8. */
@@ -85,14 +85,16 @@ function freeze<V>(value: V): V {
 // `ignoreBOM` keeps the mark: it is part of the text.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Where a map or snapshot keeps its values' codec. */
+/** Where a map, snapshot or stream keeps its values' codec. */
 export const VALUES = Symbol("values");
 
-/** A map's codec with the checks around it. */
+/** The codec of a map or stream with the checks around it. */
 export class Values<T> {
   constructor(
     readonly codec: Codec<T>,
-    readonly map: string,
+    /** What it is of, and its name. */
+    readonly of: "map" | "stream",
+    readonly name: string,
   ) {}
 
   encode(value: T): Payload {
@@ -100,7 +102,7 @@ export class Values<T> {
     const { name, text } = this.codec;
     if (text === true ? typeof data === "string" : data instanceof Uint8Array) return data as Payload;
     const wanted = text === true ? "text" : "a Uint8Array";
-    throw new TypeError(`the codec "${name}" of the map wants ${wanted}, not ${show(data)}`);
+    throw new TypeError(`the codec "${name}" of the ${this.of} wants ${wanted}, not ${show(data)}`);
   }
 
   /** Items as an array; a string, whose characters nobody means, is left for the core to refuse. */
@@ -122,8 +124,8 @@ export class Values<T> {
       if (codec.text === true) return codec.decode(typeof data === "string" ? data : utf8.decode(data));
       return codec.decode(typeof data === "string" ? new Uint8Array(Buffer.from(data, "latin1")) : data);
     } catch (cause) {
-      const message = `the codec "${codec.name}" cannot read a value of the map`;
-      throw new PonosError(["invalid", message, "decode", this.map, false], cause);
+      const message = `the codec "${codec.name}" cannot read a value of the ${this.of}`;
+      throw new PonosError(["invalid", message, "decode", this.name, false], cause);
     }
   }
 }

@@ -1,6 +1,6 @@
 // What gives things one after the other: watchers of maps, readers and sinks of streams.
 
-import type { Handle } from "./native.js";
+import { type Handle, NATIVE } from "./native.js";
 import { breath, call, read } from "./queue.js";
 import { onAbort } from "./signal.js";
 
@@ -9,12 +9,10 @@ const BATCH = 256;
 
 /** How many are fetched for who wants one. Of a sink one: what lies here would have to be answered in time. */
 const AHEAD = { watch: BATCH, reader: BATCH, sink: 1 };
+type Kind = keyof typeof AHEAD;
 
 /** How many of what was fetched has not been given yet. */
 export const LEFT = Symbol("left");
-
-/** What the core says when it has ended. */
-export const ENDED = Symbol("ended");
 
 /**
  * What a {@link Watcher}, a {@link Reader} and a {@link Sink} have all: an async iterator, also in batches.
@@ -24,7 +22,7 @@ export const ENDED = Symbol("ended");
  */
 export abstract class Feed<I> implements AsyncIterableIterator<I, undefined>, AsyncDisposable {
   readonly #native: Handle;
-  readonly #kind: keyof typeof AHEAD;
+  readonly #kind: Kind;
   readonly #unpack: (data: Uint8Array) => I[];
   readonly #signal: AbortSignal | undefined;
   readonly #forget: (() => void) | undefined;
@@ -32,16 +30,9 @@ export abstract class Feed<I> implements AsyncIterableIterator<I, undefined>, As
   #at = 0;
   #loading: Promise<void> | undefined;
   #state: "open" | "closed" | "aborted" = "open";
-  /** @internal */
-  [ENDED]: Promise<void> | undefined;
 
   /** @internal */
-  constructor(
-    native: Handle,
-    kind: keyof typeof AHEAD,
-    unpack: (data: Uint8Array) => I[],
-    signal: AbortSignal | undefined,
-  ) {
+  constructor(native: Handle, kind: Kind, unpack: (data: Uint8Array) => I[], signal?: AbortSignal) {
     this.#native = native;
     this.#kind = kind;
     this.#unpack = unpack;
@@ -103,6 +94,11 @@ export abstract class Feed<I> implements AsyncIterableIterator<I, undefined>, As
   }
 
   /** @internal */
+  get [NATIVE](): Handle {
+    return this.#native;
+  }
+
+  /** @internal */
   get [LEFT](): number {
     return this.#items.length - this.#at;
   }
@@ -111,12 +107,8 @@ export abstract class Feed<I> implements AsyncIterableIterator<I, undefined>, As
     if (this.#state !== "open") return;
     this.#state = state;
     this.#forget?.();
-    const end = async () => {
-      await call(this.#native, `${this.#kind}.close`, []);
-    };
-    this[ENDED] = end();
-    // Nobody may want to know; who closes a sink does.
-    this[ENDED].catch(() => {});
+    // Nobody may want to know how that ends; who closes a sink asks.
+    (async () => call(this.#native, `${this.#kind}.close`, []))().catch(() => {});
   }
 
   #atEnd(): boolean {

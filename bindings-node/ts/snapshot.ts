@@ -99,8 +99,8 @@ export abstract class Reads<T> implements Iterable<[string, T]> {
 
   /** @internal */
   [inspect.custom](): string {
-    const { codec, map } = this[VALUES];
-    return `${this.constructor.name}("${map}", ${codec.name}, ${this.size} keys, revision ${this.revision})`;
+    const { codec, name } = this[VALUES];
+    return `${this.constructor.name}("${name}", ${codec.name}, ${this.size} keys, revision ${this.revision})`;
   }
 }
 

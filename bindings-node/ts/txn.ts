@@ -5,6 +5,9 @@ import { NATIVE } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
 import type { Reads } from "./snapshot.js";
 
+/** What a transaction does, as a step takes it: to which map, and the parts. */
+export const PARTS = Symbol("parts");
+
 /** What must hold of a key. */
 export type Condition<T> = "absent" | "present" | { revision: bigint | number } | { value: T };
 
@@ -101,6 +104,11 @@ export class Txn<T> {
     const done = await call<[bigint, boolean, boolean]>(this.#map[NATIVE], "map.txn", this.#parts, options);
     const [revision, matched, changed] = done;
     return { revision, matched, changed };
+  }
+
+  /** @internal */
+  get [PARTS](): unknown[] {
+    return [this.#map[NATIVE], ...this.#parts];
   }
 
   #edit(op: string): { edit(key: string, items: Iterable<T>): Txn<T> }["edit"] {

@@ -34,7 +34,7 @@ export interface WatchOptions extends CallOptions {
  */
 export class Watcher<T> extends Feed<MapEvent<T>> {
   /** @internal */
-  constructor(native: Handle, values: Values<T>, signal: AbortSignal | undefined) {
+  constructor(native: Handle, values: Values<T>, signal?: AbortSignal) {
     super(native, "watch", (data) => [...unpackEvents(data, values)], signal);
   }
 }

@@ -2,13 +2,27 @@
 
 import {
   type Codec,
+  type Deleted,
+  type Delivery,
   type Entry,
+  type Gap,
   json,
   type MapEvent,
   open,
   PonosError,
   type PonosMap,
+  type Published,
+  type Reader,
+  type Scope,
   type SetOptions,
+  type Sink,
+  type SinkItem,
+  type SinkOptions,
+  Step,
+  type Stream,
+  type StreamEvent,
+  type StreamInfo,
+  type StreamItem,
   setLogger,
   str,
   type Written,
@@ -102,6 +116,78 @@ async function events(): Promise<void> {
   }
 }
 
+async function streams(): Promise<void> {
+  await using client = await open("memory://types");
+  const shop = client.scope("shop");
+  is<typeof shop, Scope>(true);
+  await using orders = await shop.stream("orders", {
+    codec: json<Order>(),
+    maxLen: 10_000,
+    maxBytes: 1n << 30n,
+    maxAgeMs: 3_600_000,
+    whenBehind: "skip",
+  });
+  is<typeof orders, Stream<Order>>(true);
+  const raw = await client.stream("raw");
+  is<typeof raw, Stream<Uint8Array>>(true);
+  const order = { id: 1, lines: [] };
+  const done = await orders.publish("created", order, {
+    key: "ann",
+    headers: { source: "web" },
+    dedupId: "1",
+    delayMs: 0,
+    expectLast: 0n,
+    ifExists: false,
+    signal: AbortSignal.timeout(1_000),
+  });
+  is<typeof done, Published>(true);
+  is<typeof done.seq, bigint | undefined>(true);
+  const all = await orders.publishBatch([{ topic: "created", payload: order, headers: [["a", "b"]] }], {
+    ifExists: true,
+  });
+  is<typeof all, Published[]>(true);
+  // @ts-expect-error: another type of payload
+  await orders.publish("created", { id: "1" }).catch(() => {});
+  // @ts-expect-error: a number that may be none would be no condition
+  await orders.publish("created", order, { expectLast: done.seq }).catch(() => {});
+  // @ts-expect-error: conditions are the batch's
+  await orders.publishBatch([{ topic: "created", payload: order, ifExists: true }]).catch(() => {});
+
+  for await (const item of orders.reader({ from: "first", topics: ["created.>", "*"], replay: 1_000 })) {
+    is<typeof item, StreamItem<Order>>(true);
+    is<typeof item, StreamEvent<Order> | Gap | Deleted>(true);
+    if (item.kind === "event") is<typeof item.value, Order>(true);
+    else if (item.kind === "gap") is<typeof item.count, number>(true);
+    break;
+  }
+  await using reader = await orders.reader({ from: { time: new Date(0) } });
+  is<typeof reader, Reader<Order>>(true);
+  is<typeof reader.position, string>(true);
+  const options: SinkOptions = { ackWaitMs: 5_000, backoffMs: [1, 2], order: "key", partitions: 8 };
+  await using billing = await orders.sink("billing", { ...options, from: { last: 10 }, deadLetter: "dead" });
+  is<typeof billing, Sink<Order>>(true);
+  const totals = await shop.map("totals", { codec: json<number>() });
+  for await (const event of billing) {
+    is<typeof event, SinkItem<Order>>(true);
+    // @ts-expect-error: a gap has no answer
+    void event.ack;
+    if (event.kind !== "event") continue;
+    is<typeof event, Delivery<Order>>(true);
+    is<typeof event.payload, Uint8Array>(true);
+    is<typeof event.header, (name: string) => string | undefined>(true);
+    event.progress();
+    await event.ackWith(
+      new Step().map(totals.txn().incr("n")).publish(orders, { topic: "t", payload: order }),
+    );
+    break;
+  }
+  for await (const events of (await orders.sink("batches", { from: "first" })).batches(10)) {
+    is<typeof events, SinkItem<Order>[]>(true);
+    break;
+  }
+  is<Awaited<ReturnType<typeof orders.info>>, StreamInfo | undefined>(true);
+}
+
 async function errors(): Promise<void> {
   try {
     await open("memry://");
@@ -119,5 +205,6 @@ setLogger((record) => is<typeof record.level, "error" | "warn" | "info" | "debug
 await values();
 await counters();
 await events();
+await streams();
 await errors();
 console.log("used");
