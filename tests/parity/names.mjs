@@ -47,7 +47,12 @@ const map = await client.map("m", { codec: ponos.json() });
 for (const [name, member] of Object.entries(ponos)) {
   if (typeof member === "function" && !/^class /.test(String(member))) console.log(name);
 }
-for (const object of [client, map, map.snapshot(), map.txn(), map.watch()]) {
+const orders = await client.scope("names").stream("s", { codec: ponos.json() });
+const sink = await orders.sink("g");
+await orders.publish("t", 1);
+const [reader, { value: delivery }] = [await orders.reader(), await sink.next()];
+const ofMaps = [client, map, map.snapshot(), map.txn(), map.watch()];
+for (const object of [...ofMaps, client.scope("s"), orders, reader, sink, delivery, new ponos.Step()]) {
   const name = object.constructor.name;
   const said = new Set();
   for (let at = classes.get(name); at; at = classes.get(at.base)) {

@@ -61,12 +61,10 @@ impl Language {
             }
             Self::Node => {
                 // An import is looked for upwards from the file that has it: the driver runs where the package is.
-                let folder = existing(installed.join("node"))?;
-                let driver = existing(root.join("tests/drivers/node/driver.mjs"))?;
-                let copy = folder.join("driver.mjs");
-                std::fs::copy(driver, &copy).map_err(|error| error.to_string())?;
+                let folder = existing(installed.join("node"))?.join("driver");
+                copy(&existing(root.join("tests/drivers/node"))?, &folder, "mjs")?;
                 let mut command = Command::new("node");
-                command.arg(copy);
+                command.arg(folder.join("driver.mjs"));
                 command
             }
             Self::Go => Command::new(existing(go_driver(root)?)?),
@@ -76,6 +74,18 @@ impl Language {
     }
 }
 
+/// Copies the files of a driver to where its language finds the package.
+fn copy(source: &Path, folder: &Path, extension: &str) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    for entry in std::fs::read_dir(source).map_err(|error| error.to_string())?.filter_map(Result::ok) {
+        let path = entry.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            std::fs::copy(&path, folder.join(entry.file_name())).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
 /// Builds the Go driver against the installed module.
 fn go_driver(root: &Path) -> Result<PathBuf, String> {
     let installed = root.join("target/installed/go");
@@ -83,13 +93,7 @@ fn go_driver(root: &Path) -> Result<PathBuf, String> {
     if !installed.exists() || !source.exists() {
         return Err("the go module is not installed; `make package` installs it".to_owned());
     }
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    for entry in std::fs::read_dir(&source).map_err(|error| error.to_string())?.filter_map(Result::ok) {
-        let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "go") {
-            std::fs::copy(&path, folder.join(entry.file_name())).map_err(|error| error.to_string())?;
-        }
-    }
+    copy(&source, &folder, "go")?;
     let program = installed.join("driver-program");
     let built = std::process::Command::new("go")
         .args(["build", "-o"])

@@ -2,46 +2,15 @@
 
 import { createInterface } from "node:readline";
 import { bytes, json, open, PonosError, str } from "@ponos/ponos";
+import * as streams from "./streams.mjs";
+import { addTo, camel, condition, entry, given, next, parse, print, shown } from "./values.mjs";
 
 const codecs = { bytes, json: json(), str };
-/** The objects by name: clients, `{ map, codec }`, `{ snapshot, codec }`, `{ watcher, codec, waiting }`. */
+/**
+ * The objects by name: `{ client }` also of scopes, `{ map, codec }`, `{ snapshot, codec }`, `{ feed, codec, waiting }`
+ * of a watcher, reader or sink, those of `streams.mjs`.
+ */
 const objects = new Map();
-
-// Numbers that a double cannot hold come and go as bigints.
-const BIG = /"(?:\\.|[^"\\])*"|-?\d{16,}(?![\d.eE])/g;
-const parse = (line) =>
-  JSON.parse(
-    line.replace(BIG, (found) => (found[0] === '"' ? found : `{"big":"${found}"}`)),
-    (_, value) => (typeof value?.big === "string" ? BigInt(value.big) : value),
-  );
-const print = (answer) =>
-  JSON.stringify(answer, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value)).replace(
-    /"\\u0000(-?\d+)"/g,
-    "$1",
-  );
-
-const hex = (data) => ({ hex: Buffer.from(data).toString("hex") });
-
-/** A value of a request, as the codec wants it. */
-function given(value, codec) {
-  if (typeof value?.hex === "string") return Buffer.from(value.hex, "hex");
-  if (value !== null && typeof value === "object" && "json" in value) return value.json;
-  return codec === "bytes" ? Buffer.from(value) : value;
-}
-
-/** A value for an answer. */
-function shown(value, codec) {
-  if (value === undefined) return null;
-  if (value instanceof Set || (Array.isArray(value) && codec === "bytes")) {
-    return [...value].map((item) => shown(item, codec));
-  }
-  return codec === "bytes" ? hex(value) : { json: value };
-}
-
-/** The value of an entry: of a list or set each item by itself. */
-function entry({ value, shape }, codec) {
-  return shape === "plain" ? shown(value, codec) : [...value].map((item) => shown(item, codec));
-}
 
 /** The options of a write. */
 function options(args, codec) {
@@ -54,32 +23,6 @@ function options(args, codec) {
   return found;
 }
 
-function condition(when, codec) {
-  if (when.absent) return "absent";
-  if (when.present) return "present";
-  return when.revision === undefined ? { value: given(when.value, codec) } : { revision: when.revision };
-}
-
-function addTo(txn, step, codec) {
-  const { do: op, key, by } = step;
-  const items = step.items?.map((item) => given(item, codec));
-  switch (op) {
-    case "set":
-      return txn.set(key, given(step.value, codec), step.ttl_ms === undefined ? {} : { ttlMs: step.ttl_ms });
-    case "delete":
-      return txn.delete(key);
-    case "touch":
-      return txn.touch(key, step.ttl_ms ?? null);
-    case "incr":
-      return txn.incr(key, by);
-    case "incr_float":
-      return txn.incrFloat(key, by);
-    default:
-      return txn[camel(op)](key, items);
-  }
-}
-
-const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 const sorted = (entries) => entries.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 function pairs(map, keys, codec) {
@@ -190,39 +133,18 @@ const handles = {
   },
   "map.watch": ({ map, codec }, { filter, prefix, keys, from }) => {
     const which = prefix === undefined ? keys?.map((key) => ({ key })) : { prefix };
-    return [{}, { watcher: map.watch(filter ?? which, from === undefined ? {} : { from }), codec }];
+    return [{}, { feed: map.watch(filter ?? which, from === undefined ? {} : { from }), codec }];
   },
-  "watch.next": async (on, args) => [await next(on, args)],
-  "watch.close": ({ watcher }) => [watcher.close() ?? {}],
+  "client.scope": ({ client }, { name }) => [{}, { client: client.scope(name) }],
+  "client.stream": async ({ client }, { name, codec = "bytes", ...rest }) => {
+    const stream = await client.stream(name, { codec: codecs[codec], ...streams.options(rest) });
+    return [{}, { stream, codec }];
+  },
+  "stream.reader": async (on, args) => [{}, await streams.reader(on, args)],
+  "stream.sink": async (on, args) => [{}, await streams.sink(on, args)],
+  "watch.next": async (on, args) => [await next(on, args, (event) => eventOf(event, on.codec))],
+  "watch.close": ({ feed }) => [feed.close() ?? {}],
 };
-
-/** What was waited for in vain is the first thing that the next call gets. */
-async function next(on, { count = 1, within_ms: within = 10_000 }) {
-  const events = [];
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, within, "late");
-  });
-  while (events.length < count) {
-    on.waiting ??= on.watcher.next();
-    const got = await Promise.race([on.waiting, late]);
-    if (got === "late") {
-      const failure = {
-        kind: "timeout",
-        operation: "watch.next",
-        object: "",
-        maybeApplied: false,
-        causes: [],
-      };
-      throw Object.assign(new Error(`got only ${print(events)}`), failure);
-    }
-    on.waiting = undefined;
-    if (got.done) break;
-    events.push(eventOf(got.value, on.codec));
-  }
-  clearTimeout(timer);
-  return { events };
-}
 
 function eventOf(event, codec) {
   const { kind, key = null, revision, coalesced, reason = null } = event;
@@ -248,9 +170,9 @@ async function answer({ do: op, on, args = {}, as }) {
     if (made !== undefined) objects.set(as, made);
     return ok;
   }
-  const run = reads[op] ?? writes[op];
+  const run = reads[op] ?? writes[op] ?? streams.calls[op];
   if (run === undefined) throw Object.assign(new Error(`no operation ${op}`), { kind: "unsupported" });
-  return run(object, args ?? {});
+  return run(object, args ?? {}, objects);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
