@@ -184,6 +184,9 @@ impl Reader {
         if self.items.is_empty() { self.cursor.at } else { self.given }
     }
 
+    /// Ends it, as dropping it does.
+    pub fn close(self) {}
+
     fn take(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         self.given = item.position();

@@ -263,6 +263,12 @@ impl Delivery {
         self.count
     }
 
+    /// The sink that handed it out.
+    #[must_use]
+    pub fn sink(&self) -> Sink {
+        Sink { inner: self.inner.clone() }
+    }
+
     /// Its ticket.
     #[must_use]
     pub const fn ticket(&self) -> Ticket {
