@@ -18,24 +18,44 @@ pub const HEAD: usize = 48 + TICKET;
 /// The size of a ticket: its bytes mean something to the core alone.
 pub const TICKET: usize = 32;
 
-/// An event, and how a sink has handed it out.
+/// An event as it was given.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub enum Given {
+    /// By a reader.
+    Event(Event),
+    /// By a sink, to be answered.
+    Delivery(Delivery),
+}
+
+impl Given {
     /// The event.
-    pub event: Event,
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        match self {
+            Self::Event(event) => event,
+            Self::Delivery(delivery) => delivery.event(),
+        }
+    }
+
     /// Of a sink: by which ticket, and for the how manieth time.
-    pub handed: Option<(Ticket, u32)>,
+    #[must_use]
+    pub const fn handed(&self) -> Option<(Ticket, u32)> {
+        match self {
+            Self::Event(_) => None,
+            Self::Delivery(delivery) => Some((delivery.ticket(), delivery.count())),
+        }
+    }
 }
 
 impl From<Event> for Given {
     fn from(event: Event) -> Self {
-        Self { event, handed: None }
+        Self::Event(event)
     }
 }
 
 impl From<Delivery> for Given {
     fn from(delivery: Delivery) -> Self {
-        Self { event: delivery.event().clone(), handed: Some((delivery.ticket(), delivery.count())) }
+        Self::Delivery(delivery)
     }
 }
 
@@ -86,7 +106,8 @@ pub fn pack(items: &[Item<Given>]) -> Vec<u8> {
     out
 }
 
-fn pack_event(out: &mut Vec<u8>, Given { event, handed }: &Given) {
+fn pack_event(out: &mut Vec<u8>, given: &Given) {
+    let (event, handed) = (given.event(), given.handed());
     let (mut headers, mut count) = (Vec::new(), 0);
     for (name, value) in event.headers() {
         headers.extend_from_slice(&length(name.len()));
@@ -95,7 +116,7 @@ fn pack_event(out: &mut Vec<u8>, Given { event, handed }: &Given) {
         headers.extend_from_slice(&value);
         count += 1;
     }
-    let head = Head { kind: 0, headers: count, id: event.id(), at: event.at(), handed: *handed };
+    let head = Head { kind: 0, headers: count, id: event.id(), at: event.at(), handed };
     head.write(out, [event.topic(), event.key().unwrap_or_default()], &headers, &event.payload());
 }
 

@@ -323,12 +323,12 @@ mod tests {
     }
 
     fn payloads(plain: Plain) -> Vec<String> {
-        let text = |given: &Given| String::from_utf8(given.event.payload().to_vec()).expect("text");
+        let text = |given: &Given| String::from_utf8(given.event().payload().to_vec()).expect("text");
         given(plain).iter().map(text).collect()
     }
 
     fn answer(given: &Given) -> Plain {
-        Plain::Bytes(ticket(given.handed.expect("of a sink").0).to_vec().into())
+        Plain::Bytes(ticket(given.handed().expect("of a sink").0).to_vec().into())
     }
 
     #[test]
@@ -370,12 +370,13 @@ mod tests {
         assert!(matches!(ask(&sink, "sink.take", [Plain::Count(9)]), Plain::Nil));
         let sink = object(ask(&stream, "stream.sink", ["g".into()]));
         let taken = given(ask(&sink, "sink.next", [Plain::Count(1)]));
-        assert_eq!(taken[0].handed.expect("handed").1, 1, "the first delivery");
+        assert_eq!(taken[0].handed().expect("handed").1, 1, "the first delivery");
         ask(&sink, "sink.progress", [answer(&taken[0])]);
         ask(&sink, "sink.ack", [answer(&taken[0])]);
         ask(&sink, "sink.wait", [Plain::Count(9)]);
         let rest = given(ask(&sink, "sink.take", [Plain::Count(9)]));
-        let both = rest.iter().flat_map(|given| ticket(given.handed.expect("handed").0)).collect::<Vec<_>>();
+        let both =
+            rest.iter().flat_map(|given| ticket(given.handed().expect("handed").0)).collect::<Vec<_>>();
         ask(&sink, "sink.ack", [Plain::Bytes(both.into())]);
         let Plain::List(info) = ask(&stream, "stream.info", []) else { panic!("info") };
         assert!(format!("{info:?}").contains("Text(\"g\"), Int(0), Int(0)"), "{info:?}");
@@ -421,7 +422,7 @@ mod tests {
         let Plain::List(entry) = ask(&totals, "map.entry", ["n".into()]) else { panic!("no entry") };
         assert!(matches!(&entry[0], Plain::Value(value, Shape::Plain) if &value[..] == b"1"), "{entry:?}");
         let reader = object(ask(&out, "stream.reader", ["first".into()]));
-        let told = given(ask(&reader, "reader.next", [Plain::Count(1)])).remove(0).event;
+        let told = given(ask(&reader, "reader.next", [Plain::Count(1)])).remove(0).event().clone();
         assert_eq!((told.topic(), told.header("h").as_deref()), ("done", Some(&b"v"[..])));
         let foreign = object(ask(&client, "client.map", ["totals".into(), "bytes".into()]));
         publish(&orders, "8");
