@@ -12,6 +12,8 @@ use ponos::{
 };
 use serde_json::{Value, json};
 
+mod stream;
+
 #[tokio::main]
 async fn main() {
     let mut driver = Driver::default();
@@ -38,7 +40,8 @@ struct Driver {
     maps: HashMap<String, Map>,
     snapshots: HashMap<String, Snapshot>,
     watchers: HashMap<String, Watcher>,
-    /// Which maps and watchers have the codec json.
+    streams: stream::Streams,
+    /// Which maps, streams and what was opened on them have the codec json.
     json: HashMap<String, bool>,
 }
 
@@ -51,10 +54,22 @@ impl Driver {
         match operation.as_str() {
             "open" => drop(self.clients.insert(name, Ponos::open(&text(&args["url"])).await?)),
             "client.map" => {
-                let client = self.clients.get(&on).ok_or_else(unknown)?;
-                let map = client.map_with(&text(&args["name"]), map_options(args)).await?;
+                let map = match self.streams.map(&on, args).await {
+                    Some(opened) => opened?,
+                    None => {
+                        let client = self.clients.get(&on).ok_or_else(unknown)?;
+                        client.map_with(&text(&args["name"]), map_options(args)).await?
+                    }
+                };
                 self.json.insert(name.clone(), map.codec() == "json");
                 self.maps.insert(name, map);
+            }
+            "client.scope" => {
+                self.streams.open_scope(self.clients.get(&on).ok_or_else(unknown)?, args, name);
+            }
+            "client.stream" => {
+                let json = self.streams.open(self.clients.get(&on), &on, args, name.clone()).await?;
+                self.json.insert(name, json);
             }
             "client.close" => self.clients.get(&on).ok_or_else(unknown)?.close().await,
             "snapshot.get" => {
@@ -77,6 +92,11 @@ impl Driver {
                 let answer = json!({"revision": snapshot.position().revision, "len": snapshot.len()});
                 self.snapshots.insert(name, snapshot);
                 return Ok(answer);
+            }
+            _ if ["stream.", "reader.", "sink."].iter().any(|kind| operation.starts_with(kind)) => {
+                let json = self.json.get(&on).copied().unwrap_or_default();
+                self.json.insert(name.clone(), json);
+                return self.streams.run(&self.maps, &operation, &on, args, name).await;
             }
             _ => {
                 let map = self.maps.get(&on).ok_or_else(unknown)?.clone();
