@@ -60,7 +60,7 @@ export function call<A>(
   return pause === undefined ? checked(answer) : pause.then(() => checked<A>(answer));
 }
 
-/** Counts work that was ready at once, by how much it is; now and then, what is to be waited for so that all else can run. */
+/** Counts work that was ready at once, by how much it is; now and then gives what to wait for, for all else to run. */
 export function breath(weight: number): Promise<void> | undefined {
   ready += weight;
   if (ready < TURN) return undefined;

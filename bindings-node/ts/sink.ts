@@ -40,9 +40,10 @@ export type SinkItem<T> = Delivery<T> | Gap | Deleted;
  * An event that a sink has handed out, to be answered: with {@link ack}, {@link nack}, {@link term} or
  * {@link ackWith}. Unanswered it is delivered again when its `ackWaitMs` is over, or its sink is closed.
  *
- * *Errors* of all answers: `fenced` if it is not this consumer's any more: it was answered before, its `ackWaitMs` is
- * over, or its stream is deleted; `closed`, `timeout`, `unavailable` (see {@link PonosError.maybeApplied}); the
- * signal's reason. *Cost*: a round trip, which all answers that meet share. A cancelled answer may still count.
+ * *Errors* of all answers: `conflict` if it was answered before or its `ackWaitMs` is over; `fenced` if it is not this
+ * consumer's any more, as others have it, it is settled or its stream is deleted; `closed`, `timeout`, `unavailable`
+ * (see {@link PonosError.maybeApplied}); the signal's reason. *Cost*: a round trip, which all answers that meet share.
+ * A cancelled answer may still count.
  */
 export class Delivery<T> extends StreamEvent<T> {
   readonly #sink: Handle;
@@ -73,7 +74,7 @@ export class Delivery<T> extends StreamEvent<T> {
     await call(this.#sink, "sink.term", [ticket(this), reason], options);
   }
 
-  /** The event is being worked on: its `ackWaitMs` begins anew. *Errors*: `fenced`. *Cost*: no round trip. */
+  /** The event is being worked on: its `ackWaitMs` begins anew. *Errors*: as of all answers. *Cost*: no round trip. */
   progress(): void {
     read(this.#sink, "sink.progress", [ticket(this)]);
   }

@@ -201,14 +201,14 @@ export class Stream<T> implements AsyncDisposable {
   }
 
   /**
-   * Deletes a group with what it has not settled; whether there was one. Close its sinks before: one that is open founds
-   * it anew at the first event. *Cost*: one round trip.
+   * Deletes a group with what it has not settled; whether there was one. Close its sinks before: one that is open
+   * founds it anew at the first event. *Cost*: one round trip.
    */
   async disband(group: string, options?: CallOptions): Promise<boolean> {
     return call(this.#native, "stream.disband", [group], options);
   }
 
-  /** Closes the stream in this client: readers are at their end, sinks leave their groups. A second call does nothing. */
+  /** Closes the stream in this client: readers are at their end, sinks leave their groups. A second does nothing. */
   async close(): Promise<void> {
     await call(this.#native, "stream.close", []);
   }
