@@ -6,7 +6,7 @@ use crate::tree;
 
 /// The most lines of code that a binding may have in Rust and in its own language, with its hand-written stubs; tests,
 /// benches and what only builds it not counted.
-const MOST: usize = 1_200;
+const MOST: usize = 1_600;
 
 /// The folders of each binding.
 const BINDINGS: [(&str, &[&str]); 3] = [
@@ -16,7 +16,7 @@ const BINDINGS: [(&str, &[&str]); 3] = [
 ];
 
 #[test]
-fn no_binding_has_more_than_1200_lines_of_code() {
+fn no_binding_has_more_than_1600_lines_of_code() {
     let mut offenders = Vec::new();
     for (name, folders) in BINDINGS {
         let lines = of_binding(folders);
