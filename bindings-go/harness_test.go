@@ -126,17 +126,17 @@ func orDefault(text, otherwise string) string {
 	return text
 }
 
-// events takes so many from a watch.
-func take(t testing.TB, changes func(func(Event, error) bool), count int) []Event {
+// take takes so many from a loop, which it then leaves.
+func take[I any](t testing.TB, from func(func(I, error) bool), count int) []I {
 	t.Helper()
-	var events []Event
-	for event, err := range changes {
+	var items []I
+	for item, err := range from {
 		check(t, err)
-		if events = append(events, event); len(events) == count {
+		if items = append(items, item); len(items) == count {
 			break
 		}
 	}
-	return events
+	return items
 }
 
 func background(t testing.TB, wait time.Duration) context.Context {
