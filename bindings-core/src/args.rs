@@ -239,11 +239,7 @@ impl Args {
             ("first", true) => Ok(Start::First),
             ("end", true) => Ok(Start::End),
             ("behind", false) => Ok(Start::Behind(args.id("behind")?)),
-            ("time", false) => {
-                let time = args.time("time", "the time to begin at")?;
-                let time = time.ok_or_else(|| mistyped("time", "a time", &Plain::Nil))?;
-                Ok(Start::Time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
-            }
+            ("time", false) => Ok(Start::Time(moment("time", args.next())?)),
             ("last", false) => {
                 let count = args.whole("last")?.ok_or_else(|| mistyped("last", "a number", &Plain::Nil))?;
                 Ok(Start::Last(count))
@@ -290,18 +286,32 @@ impl Args {
 
 /// Milliseconds, from so many of them or from a record of `s`, seconds; at least so many.
 fn time(name: &str, what: &str, least: f64, given: Plain) -> Result<Option<f64>> {
-    let (given, unit, scale) = match given {
-        Plain::Record(mut fields) if fields.len() == 1 && fields[0].0 == "s" => {
-            // Its name says no unit then.
-            (float(name.trim_end_matches("Ms"), fields.remove(0).1)?, "s", 1e3)
-        }
-        ms => (float(name, ms)?, "ms", 1.0),
-    };
-    let Some(given) = given else { return Ok(None) };
-    if (least..=LONGEST).contains(&(given * scale)) {
-        return Ok(Some(given * scale));
+    let Some((given, unit, ms)) = millis(name, given)? else { return Ok(None) };
+    if (least..=LONGEST).contains(&ms) {
+        return Ok(Some(ms));
     }
     Err(Error::invalid(format!("{what} is {given} {unit} and must be from {least} ms to 100 years")))
+}
+
+/// A time as it was given, its unit, and milliseconds.
+fn millis(name: &str, given: Plain) -> Result<Option<(f64, &'static str, f64)>> {
+    Ok(match given {
+        Plain::Record(mut fields) if fields.len() == 1 && fields[0].0 == "s" => {
+            // Its name says no unit then.
+            let seconds = float(name.trim_end_matches("Ms"), fields.remove(0).1)?;
+            seconds.map(|given| (given, "s", given * 1e3))
+        }
+        ms => float(name, ms)?.map(|given| (given, "ms", given)),
+    })
+}
+
+/// Milliseconds since 1970.
+fn moment(name: &str, given: Plain) -> Result<u64> {
+    let given = millis(name, given)?.ok_or_else(|| mistyped(name, "a number", &Plain::Nil))?;
+    match given {
+        (.., ms) if (0.0..=EXACT).contains(&ms) => Ok(ms as u64),
+        (given, unit, _) => Err(Error::invalid(format!("{name}={given} {unit} must be a time since 1970"))),
+    }
 }
 
 fn duration(name: &str, what: &str, given: Plain) -> Result<Option<Duration>> {

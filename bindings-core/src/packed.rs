@@ -4,7 +4,7 @@
 //! also a count or a moment; 4 a float), a `u32` length and that many bytes (5 text, 6 bytes, 7 events, entries and items), a
 //! shape and then a length and bytes (8 a value), a `u32` number of values and those (9 a list).
 //! An object is a whole number that whoever packs it gives out; among arguments it has a tag of its own, 10. Items of
-//! readers and sinks are as [`items`](crate::items) says.
+//! readers and sinks are as [`items`] says.
 //!
 //! An event is `kind u8, detail u8, old shape u8, flags u8, coalesced u32, revision u64, deadline u64, key length
 //! u32, value length u32, old length u32, 0 u32`, then the bytes of key, value and old. `detail` is the value's shape,

@@ -14,7 +14,7 @@ use crate::codec::Codec;
 use crate::error::OrRaise;
 use crate::{plain, queue};
 
-/// A client, map, snapshot or watcher; or nothing, for what is done on no object.
+/// A client, map, snapshot, watcher, stream, reader or sink; or nothing, for what is done on no object.
 #[pyclass(frozen, subclass, generic, module = "ponos")]
 pub(crate) struct Handle {
     object: Held<Object>,
@@ -24,6 +24,11 @@ pub(crate) struct Handle {
 impl Handle {
     pub(crate) fn new(object: Object, codec: Arc<Codec>) -> Self {
         Self { object: Held::new(object), codec }
+    }
+
+    /// The object, as an argument of a call on another.
+    pub(crate) fn object(&self, py: Python<'_>) -> PyResult<Object> {
+        self.object.get().cloned().or_raise(py)
     }
 
     fn find<'py>(&self, py: Python<'py>, key: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod exit;
 mod handle;
+mod item;
 mod plain;
 mod queue;
 
@@ -14,5 +15,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _ponos {
     #[pymodule_export]
-    use super::{codec::Value, event::Event, exit::shutdown, handle::Handle, queue::Pending, queue::Queue};
+    use super::{
+        codec::Value, event::Event, exit::shutdown, handle::Handle, item::Deleted, item::Delivery, item::Gap,
+        item::StreamEvent, queue::Pending, queue::Queue,
+    };
 }

@@ -10,12 +10,13 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, 
 use crate::codec::{Codec, Value};
 use crate::event::Event;
 use crate::handle::Handle;
+use crate::item;
 
 pub(crate) fn list<'py>(values: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<Vec<Plain>> {
     values.map(|value| given(&value)).collect()
 }
 
-/// A value from Python. Bytes are copied, because no thread of the core may touch a Python object.
+/// A value from Python, also a thing of the core or what it gave. Bytes are copied, because no thread of the core may touch a Python object.
 pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
     Ok(if value.is_none() || value.is(value.py().Ellipsis()) {
         Plain::Nil
@@ -41,6 +42,10 @@ pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
     } else if let Ok(fields) = value.cast::<PyDict>() {
         let field = |(name, value): (Bound<'_, PyAny>, _)| Ok((name.extract()?, given(&value)?));
         Plain::Record(fields.iter().map(field).collect::<PyResult<_>>()?)
+    } else if let Ok(handle) = value.cast::<Handle>() {
+        Plain::Object(handle.get().object(value.py())?)
+    } else if let Some(answered) = item::answered(value) {
+        answered
     } else {
         Plain::Other(value.repr()?.to_string())
     })
@@ -50,7 +55,7 @@ pub(crate) fn given(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
 #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit for 285,000 years")]
 pub(crate) fn shown<'py>(py: Python<'py>, plain: Plain, codec: &Arc<Codec>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match plain {
-        Plain::Nil | Plain::Record(_) | Plain::Items(_) | Plain::Other(_) => py.None().into_bound(py),
+        Plain::Nil | Plain::Record(_) | Plain::Other(_) => py.None().into_bound(py),
         Plain::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
         Plain::Int(number) => match u64::try_from(number) {
             Ok(number) => number.into_pyobject(py)?.into_any(),
@@ -70,6 +75,10 @@ pub(crate) fn shown<'py>(py: Python<'py>, plain: Plain, codec: &Arc<Codec>) -> P
         Plain::Events(events) => {
             let event = |event| Bound::new(py, Event::new(event, codec.clone()));
             PyList::new(py, events.into_iter().map(event).collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        Plain::Items(items) => {
+            let each = |each| item::shown(py, each, codec);
+            PyList::new(py, items.into_iter().map(each).collect::<PyResult<Vec<_>>>()?)?.into_any()
         }
         Plain::Entries(entries) => {
             let pair = |(key, entry): (Key, Entry)| {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ponos
 import pytest
-from ponos import codec, error, log, runtime
+from ponos import codec, error, log, opening, runtime, stream
 
 PUBLIC = {name: getattr(ponos, name) for name in [*ponos.__all__, "open", "TimeoutError"]}
 MEMBERS = {
@@ -48,13 +48,15 @@ def test_the_readme_runs(python):
 def test_the_main_ones_have_an_example():
     wanted = {"ponos", "open", "Txn", "Client.map"}
     wanted |= {f"Map.{name}" for name in ["get", "set", "incr", "list_append", "watch", "snapshot"]}
+    wanted |= {"Client.stream", "Client.scope", "Delivery.ack_with"}
+    wanted |= {f"Stream.{name}" for name in ["publish", "publish_batch", "reader", "sink"]}
     assert wanted <= {example.id for example in examples()}
 
 
 def test_everything_public_is_documented():
     silent = [name for name, thing in {**PUBLIC, **MEMBERS}.items() if not inspect.getdoc(thing)]
     assert [name for name in silent if not hasattr(OSError, name.split(".")[-1])] == []
-    for module in (ponos, codec, error, log, runtime):
+    for module in (ponos, codec, error, log, opening, runtime, stream):
         assert module.__doc__
 
 

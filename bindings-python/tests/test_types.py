@@ -38,6 +38,31 @@ async def main() -> None:
             reveal_type(batch)
         async with numbers.txn() as t:
             reveal_type(t.set("k", 1).otherwise().when("k", value=3))
+        shop = client.scope("shop")
+        reveal_type(await shop.map("raw"))
+        reveal_type(await client.stream("raw"))
+        orders = await shop.stream("orders", codec=Hex(), max_len=10)
+        reveal_type(await orders.publish("t", 7))
+        async with orders.reader(from_={"last": 3}, topics=["a"]) as reader:
+            async for item in reader:
+                if item.kind == "event":
+                    reveal_type(item.value)
+                else:
+                    reveal_type(item)
+        sink = await orders.sink("g", order="key")
+        async for batch_of in sink.batches():
+            reveal_type(batch_of)
+            await sink.ack(batch_of)
+        async for event in sink:
+            match event:
+                case ponos.Delivery(topic, number):
+                    reveal_type(number)
+                    acked = asyncio.create_task(event.ack())
+                    await event.ack_with(ponos.Step().map(numbers.txn()).publish(orders, ponos.Message("t", 1)))
+        await orders.publish("t", "text")  # wrong
+        await orders.sink("g", order="rising")  # wrong
+        orders.reader(from_="yesterday")  # wrong
+        ponos.Step().publish(orders, ponos.Message("t", "text"))  # wrong
         await numbers.set("k", "text")  # wrong
         numbers.watch(start="yesterday")  # wrong
         await client.map("m", codec=int)  # wrong
@@ -61,6 +86,13 @@ WANTED = [
     " | ".join(f"Literal['{kind}']" for kind in ["set", "delete", "expire", "clear", "synced", "resynced"]),
     "list[Event[int]]",
     "Txn[int]",
+    "Map[bytes]",
+    "Stream[bytes]",
+    "Published",
+    "int",
+    "Gap | Deleted",
+    "list[Delivery[int] | Gap | Deleted]",
+    "int",
 ]
 
 
@@ -73,7 +105,7 @@ def test_types_are_precise(tmp_path):
     short = [
         note.replace("builtins.", "").replace("ponos._ponos.", "").replace("ponos.", "") for note in notes
     ]
-    for module in ("client.", "map.", "snapshot.", "txn."):
+    for module in ("client.", "map.", "snapshot.", "txn.", "stream."):
         short = [note.replace(module, "") for note in short]
     assert short == WANTED, said
     wrong = [number for number, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")]

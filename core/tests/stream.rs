@@ -371,7 +371,11 @@ async fn with_total_order_one_consumer_gets_one_event_at_a_time() -> Result<()> 
         let options = || SinkOptions::default().order(Order::Total);
         let mut sinks =
             vec![stream.sink_with("g", options()).await?, stream.sink_with("g", options()).await?];
-        publish(&stream, 1..=20).await?;
+        for number in 1..=20 {
+            // Their keys say nothing then.
+            let with = PublishOptions::default().key(&format!("k{}", number % 3));
+            stream.publish_with("t", number.to_string(), with).await?;
+        }
         for seq in 1..=20 {
             let (event, by) = match sinks.as_slice() {
                 [one] => (next(one).await, 0),

@@ -55,7 +55,10 @@ fn member(name: &str) -> Option<(&str, &str)> {
 /// The functions and methods that `go doc -all` tells of.
 #[must_use]
 pub fn go(doc: &str) -> BTreeSet<String> {
-    let classes = ["Client", "Map", "TypedMap", "Snapshot", "Txn"];
+    let classes = [
+        "Client", "Map", "TypedMap", "Snapshot", "Txn", "Scope", "Stream", "Reader", "Sink", "Delivery",
+        "Step",
+    ];
     let named = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
     let told = doc.lines().filter_map(|line| line.strip_prefix("func "));
     let names = told.filter_map(|line| {
@@ -70,7 +73,20 @@ pub fn go(doc: &str) -> BTreeSet<String> {
 /// The public methods of the crate's classes, and those of traits, from its sources.
 #[must_use]
 pub fn rust(source: &str) -> BTreeSet<String> {
-    let classes = ["Ponos", "Map", "Snapshot", "TxnBuilder", "TypedMap", "Watcher"];
+    let classes = [
+        "Ponos",
+        "Map",
+        "Snapshot",
+        "TxnBuilder",
+        "TypedMap",
+        "Watcher",
+        "Scope",
+        "Stream",
+        "Reader",
+        "Sink",
+        "Delivery",
+        "StepBuilder",
+    ];
     let mut names = BTreeSet::new();
     let (mut class, mut public) = (None, "");
     for line in source.lines() {

@@ -1,4 +1,4 @@
-"""Ponos: replicated maps for asyncio, embedded or on Redis, shared with Rust, Node and Go.
+"""Ponos: replicated maps and streams for asyncio, embedded or on Redis, shared with Rust, Node and Go.
 
 Every node reads its own copy with no round trip; writes are atomic; changes arrive in order, with data, without gaps.
 
@@ -18,10 +18,12 @@ Every node reads its own copy with no round trip; writes are atomic; changes arr
                             break
 
     asyncio.run(main())
+
+A stream is an ordered log of events: readers each see all of it, the sinks of a group share the work. See `Stream`.
 """
 
-from ._ponos import Event
-from .client import Client, Opening
+from ._ponos import Deleted, Delivery, Event, Gap, StreamEvent
+from .client import Client, Scope
 
 # These have names of builtins or of the standard library: `from ponos import *` leaves them out.
 from .client import open as open
@@ -42,37 +44,15 @@ from .error import (
 from .error import TimeoutError as TimeoutError
 from .log import disable_logging, enable_logging
 from .map import Map, Snapshot, Status
+from .opening import Opening
 from .record import Counted, Edited, Entry, TxnDone, Written
+from .stream import GroupInfo, Message, Published, Reader, Sink, Step, Stream, StreamInfo
 from .txn import Txn
 from .watch import Watch
 
-__all__ = [
-    "Client",
-    "ClosedError",
-    "Codec",
-    "ConflictError",
-    "Counted",
-    "Edited",
-    "Entry",
-    "Event",
-    "FencedError",
-    "InternalError",
-    "InvalidError",
-    "LimitedError",
-    "Map",
-    "NotFoundError",
-    "Opening",
-    "PonosError",
-    "QuorumError",
-    "Snapshot",
-    "Status",
-    "Txn",
-    "TxnDone",
-    "UnavailableError",
-    "Watch",
-    "Written",
-    "disable_logging",
-    "enable_logging",
-    "raw",
-    "text",
-]
+__all__ = ["Client", "Codec", "Opening", "Scope", "disable_logging", "enable_logging", "raw", "text"]
+__all__ += ["Counted", "Edited", "Entry", "Event", "Map", "Snapshot", "Status", "Txn", "TxnDone", "Watch"]
+__all__ += ["Deleted", "Delivery", "Gap", "GroupInfo", "Message", "Published", "Reader", "Sink", "Step"]
+__all__ += ["Stream", "StreamEvent", "StreamInfo", "Written"]
+__all__ += ["ClosedError", "ConflictError", "FencedError", "InternalError", "InvalidError", "LimitedError"]
+__all__ += ["NotFoundError", "PonosError", "QuorumError", "UnavailableError"]

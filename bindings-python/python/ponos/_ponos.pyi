@@ -1,12 +1,16 @@
 """The native half. What is not exported by `ponos` itself is for `ponos` alone."""
 
 from asyncio import Future
+from collections.abc import Coroutine
 from types import GenericAlias
 from typing import Any, Generic, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
-__all__ = ["Event", "Handle", "Pending", "Queue", "Value", "shutdown"]
+from .stream import Step
+
+__all__ = ["Deleted", "Delivery", "Event", "Gap", "Handle", "Pending", "Queue", "StreamEvent", "Value"]
+__all__ += ["shutdown"]
 
 _T = TypeVar("_T")
 _V = TypeVar("_V")
@@ -58,5 +62,58 @@ class Event(Generic[_V]):
     revision: int
     coalesced: int
     reason: Literal["trimmed", "forked", "new_generation"] | None
+
+@disjoint_base
+class StreamEvent(Generic[_V]):
+    """What was published in a stream."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    __match_args__ = ("topic", "value")
+    kind: Literal["event"]
+    id: str
+    seq: int
+    at: float
+    topic: str
+    key: str | None
+    headers: dict[str, bytes]
+    payload: bytes
+    value: _V
+
+@final
+class Delivery(StreamEvent[_V]):
+    """An event that a sink gave, to be answered once."""
+
+    count: int
+    def _ask(self, op: str, *args: object) -> Any: ...
+    def ack(self) -> Coroutine[Any, Any, None]:
+        """It is dealt with: when this returns, it is not delivered again."""
+
+    def nack(self, delay: float | None = None) -> Coroutine[Any, Any, None]:
+        """It could not be dealt with: it is delivered again after `delay` seconds, or after the group's next pause."""
+
+    def term(self, reason: str) -> Coroutine[Any, Any, None]:
+        """It can never be dealt with: it goes to the group's dead letter now, or is dropped if there is none."""
+
+    def progress(self) -> None:
+        """It is being worked on: its `ack_wait` begins anew. Takes no round trip and needs no await."""
+
+    def ack_with(self, step: Step) -> Coroutine[Any, Any, None]:
+        """Acknowledges it and does what `step` says, all in one step: both happen, or neither."""
+
+@final
+class Gap:
+    """Events that were to come and cannot be had any more."""
+
+    __match_args__ = ("first_missing", "next", "count")
+    kind: Literal["gap"]
+    first_missing: str
+    next: str
+    count: int
+
+@final
+class Deleted:
+    """The stream was deleted; what comes next belongs to its next life."""
+
+    kind: Literal["deleted"]
 
 def shutdown(seconds: float) -> None: ...

@@ -1,4 +1,4 @@
-"""How the values of a map become bytes: chosen for each map, its name kept with the map at the engine."""
+"""How the values of a map or stream become bytes: chosen for each, its name kept with it at the engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Codec(Protocol[V]):
 
 
 def _mistyped(value: object, wanted: str) -> TypeError:
-    return TypeError(f"the values of this map are {wanted}, not {type(value).__name__}: {shown(value)}")
+    return TypeError(f"the values here are {wanted}, not {type(value).__name__}: {shown(value)}")
 
 
 class _Raw:

@@ -1,20 +1,84 @@
-"""Watching a map: its changes as an async iterator."""
+"""What comes one after the other, as async iterators; watching a map."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ._ponos import Event, Handle
 from .runtime import do
 
+if TYPE_CHECKING:
+    from typing import Self
+
 V = TypeVar("V")
+T = TypeVar("T")
 
 #: How many events cross the border at once.
 BATCH = 256
 
 
-class Watch(Generic[V]):
+class Feed(Generic[T]):
+    """What comes one after the other: `async for each in feed`. To give up waiting (a time-out, a cancelled task) loses
+    nothing."""
+
+    __slots__ = ("_buffer", "_handle")
+
+    _take: ClassVar[str]
+    _wait: ClassVar[str]
+    _ahead: ClassVar[int] = BATCH
+
+    def __init__(self, handle: Handle[Any]) -> None:
+        self._handle = handle
+        self._buffer: deque[T] = deque()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._buffer:
+            self._buffer.extend(await self._fetch(self._ahead))
+        return self._buffer.popleft()
+
+    def batches(self, max: int = BATCH) -> Batches[T]:
+        """The same as lists of up to `max`: `async for batch in feed.batches()`. The fast way."""
+        return Batches(self, max)
+
+    async def _fetch(self, max: int) -> list[T]:
+        if self._buffer:
+            batch, self._buffer = list(self._buffer), deque()
+            return batch
+        taken: list[T] | None
+        while (taken := self._handle._ask(self._take, max)) == []:
+            # Two steps: whoever gives up waiting takes nothing along.
+            await do(self._handle._ask, self._wait, max)
+        if taken is None:
+            raise StopAsyncIteration
+        return taken
+
+
+class Batches(Generic[T]):
+    """The same as a `Feed`, in lists."""
+
+    __slots__ = ("_feed", "_max")
+
+    def __init__(self, feed: Feed[T], max: int) -> None:
+        self._feed = feed
+        self._max = max
+
+    def __aiter__(self) -> Batches[T]:
+        return self
+
+    async def __anext__(self) -> list[T]:
+        while not (batch := await self._feed._fetch(self._max)):
+            pass
+        return batch
+
+
+class Watch(Feed[Event[V]]):
     """The changes of a map, in order and without gaps: `async for change in watch`.
 
     It begins when it is made, not when it is first read, and ends when the map or the watch is closed. A watcher that
@@ -23,67 +87,20 @@ class Watch(Generic[V]):
     it be collected.
     """
 
-    __slots__ = ("_events", "_watcher")
+    __slots__ = ()
 
-    def __init__(self, watcher: Handle[V]) -> None:
-        self._watcher = watcher
-        self._events: deque[Event[V]] = deque()
-
-    def __aiter__(self) -> Watch[V]:
-        return self
-
-    async def __anext__(self) -> Event[V]:
-        while not self._events:
-            self._events.extend(await self._fetch(BATCH))
-        return self._events.popleft()
-
-    def batches(self, max: int = BATCH) -> Batches[V]:
-        """The same changes as lists of up to `max`: `async for batch in watch.batches()`. The fast way."""
-        return Batches(self, max)
+    _take, _wait = "watch.take", "watch.wait"
 
     def close(self) -> None:
         """Unsubscribes: whoever waits is at the end. A second call does nothing."""
-        self._watcher._ask("watch.close")
-        self._events.clear()
+        self._handle._ask("watch.close")
+        self._buffer.clear()
 
-    async def _fetch(self, max: int) -> list[Event[V]]:
-        if self._events:
-            batch, self._events = list(self._events), deque()
-            return batch
-        taken: list[Event[V]] | None
-        while (taken := self._watcher._ask("watch.take")) == []:
-            # Two steps: whoever gives up waiting takes no events along.
-            await do(self._watcher._ask, "watch.wait", max)
-        if taken is None:
-            raise StopAsyncIteration
-        return taken
-
-    def __enter__(self) -> Watch[V]:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def __aenter__(self) -> Watch[V]:
-        return self
-
     async def __aexit__(self, *_: object) -> None:
         self.close()
-
-
-class Batches(Generic[V]):
-    """The changes of a `Watch`, in lists."""
-
-    __slots__ = ("_max", "_watch")
-
-    def __init__(self, watch: Watch[V], max: int) -> None:
-        self._watch = watch
-        self._max = max
-
-    def __aiter__(self) -> Batches[V]:
-        return self
-
-    async def __anext__(self) -> list[Event[V]]:
-        while not (batch := await self._watch._fetch(self._max)):
-            pass
-        return batch

@@ -1,7 +1,7 @@
 //! A position in a stream: what it has not seen comes in order and once, and what it cannot see any more is told.
 //!
 //! Guarantees: numbers only rise within a life of the stream; between two events, every number that is missing is
-//! either an event that was removed or stands in a [`Step::Gap`].
+//! either an event that was removed or stands in a [`Gap`].
 //! Relies on: pages of the log begin with the first event that is still there, if that is later than what was asked.
 
 use super::record::{Batch, EventId, Record};

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import ponos
+import streams
 
 Fields = dict[str, Any]
 
@@ -103,6 +104,23 @@ class Driver:
                 made = await of.map(args["name"], codec=CODECS[codec], **options)
                 self.objects[request["as"]] = made, Values(codec)
                 return {}
+            case "client", "scope":
+                self.objects[request["as"]] = of.scope(args["name"]), values
+                return {}
+            case "client", "stream":
+                codec = args.get("codec") or "bytes"
+                options = some(args, "max_len", "max_bytes", "when_behind")
+                age = {} if args.get("max_age_ms") is None else {"max_age": args["max_age_ms"] / 1e3}
+                made = await of.stream(args["name"], codec=CODECS[codec], **options, **age)
+                self.objects[request["as"]] = made, Values(codec)
+                return {}
+            case "stream", "reader" | "sink":
+                self.objects[request["as"]] = await getattr(streams, what)(of, args), values
+                return {}
+            case "stream", _:
+                return await streams.of_stream(of, values, what, args)
+            case "reader" | "sink", _:
+                return await of.run(self, values, what, args)
             case "map", "snapshot":
                 self.objects[request["as"]] = of.snapshot(), values
                 return {"revision": self.objects[request["as"]][0].revision, "len": len(of)}
@@ -121,6 +139,18 @@ class Driver:
                 answer = read(of, values, what, args)
                 return await write(of, values, what, args) if answer is None else answer
         raise Unsupported(operation)
+
+    @staticmethod
+    def txn(t: Any, values: Values, args: Fields) -> Any:
+        for when in args.get("when", []):
+            wanted = some(when, "absent", "present", "revision")
+            if "value" in when:
+                wanted["value"] = values.read(when["value"])
+            t.when(when["key"], **wanted)
+        branch(t, values, args.get("then", []))
+        if "otherwise" in args:
+            branch(t.otherwise(), values, args["otherwise"])
+        return t
 
 
 def read(of: Any, values: Values, what: str, args: Fields) -> Fields | None:
@@ -176,13 +206,7 @@ async def write(of: Any, values: Values, what: str, args: Fields) -> Fields:
             return fields(await getattr(of, what)(), "revision", "changed")
         case "txn":
             async with of.txn() as t:
-                for when in args.get("when", []):
-                    wanted = some(when, "absent", "present", "revision")
-                    if "value" in when:
-                        wanted["value"] = values.read(when["value"])
-                    t.when(when["key"], **wanted)
-                branch(t, values, args.get("then", []))
-                branch(t.otherwise(), values, args.get("otherwise", []))
+                Driver.txn(t, values, args)
             return fields(t.result, "revision", "matched", "changed")
         case "get_latest":
             entry = await of.get_latest(args["key"])

@@ -36,7 +36,21 @@ fn names(language: Language, root: &Path) -> Result<BTreeSet<String>, String> {
     let lines = |text: String| text.lines().map(str::to_owned).collect();
     match language {
         Language::Rust => {
-            let files = ["client", "map/read", "map/snapshot", "map/typed", "map/watch", "map/write"];
+            let files = [
+                "client",
+                "map/read",
+                "map/snapshot",
+                "map/typed",
+                "map/watch",
+                "map/write",
+                "stream/info",
+                "stream/mod",
+                "stream/publish",
+                "stream/reader",
+                "stream/reply",
+                "stream/sink",
+                "stream/step",
+            ];
             let texts =
                 files.map(|file| std::fs::read_to_string(root.join("core/src").join(format!("{file}.rs"))));
             let texts =

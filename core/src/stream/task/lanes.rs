@@ -102,9 +102,10 @@ impl Task {
     async fn own(&mut self, id: LaneId, group: &Arc<Group>) -> Result<()> {
         let Some(state) = group.lanes().get(usize::from(id)) else { return Ok(()) };
         let found = self.look_up(state.waiting.keys().copied().collect()).await?;
+        let order = self.settings.order;
         self.desk.with(|held| {
             for (seq, event) in &found {
-                held.consumer.returned((id, *seq), Some(key(event)));
+                held.consumer.returned((id, *seq), Some(key(event, order)));
             }
         });
         let lane = Lane { cursor: state.cursor, waiting: state.waiting.clone() };

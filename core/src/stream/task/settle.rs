@@ -10,6 +10,7 @@ use crate::model::group::{Answer, LaneId, Place, Request, Run, Settling};
 use crate::model::hash;
 use crate::model::log::{Item, Publish, Retention};
 use crate::model::record::{Draft, Record};
+use crate::model::settings::Order;
 use crate::stream::desk::{Ask, Fate, too_late};
 use crate::stream::event::Event;
 use crate::time;
@@ -113,14 +114,14 @@ impl Task {
 
     /// The group has these answers.
     fn forget(&mut self, asks: &[Ask]) {
-        let ordered = self.settings.lanes().is_some();
+        let (ordered, order) = (self.settings.lanes().is_some(), self.settings.order);
         self.desk.with(|held| {
             for ask in asks {
                 for Handed { place, .. } in &ask.events {
                     match (&ask.fate, held.events.remove(place)) {
                         // Others of its key wait for it.
                         (Fate::Back(_), Some(event)) if ordered => {
-                            held.consumer.returned(*place, Some(key(&event)));
+                            held.consumer.returned(*place, Some(key(&event, order)));
                         }
                         _ => drop(held.consumer.settled(*place)),
                     }
@@ -218,9 +219,11 @@ impl Parts {
     }
 }
 
-/// The hash of an event's key; those without a key have one in common.
-pub(super) fn key(event: &Event) -> u64 {
-    hash::stable(event.key().unwrap_or_default().as_bytes())
+/// What must not be overtaken in a group with order: the hash of an event's key, where those without a key have one in
+/// common; with total order all events have.
+pub(super) fn key(event: &Event, order: Order) -> u64 {
+    let key = if order == Order::Total { "" } else { event.key().unwrap_or_default() };
+    hash::stable(key.as_bytes())
 }
 
 /// Numbers as runs.

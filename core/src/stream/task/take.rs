@@ -86,7 +86,7 @@ impl Task {
             lane.cursor = taking.to;
             lane.waiting.retain(|seq, _| !taking.again.contains(seq));
         }
-        let ordered = self.settings.lanes().is_some();
+        let (ordered, order) = (self.settings.lanes().is_some(), self.settings.order);
         let (most, mut worn_out) = (self.settings.max_deliver, Vec::new());
         let mut done = BTreeMap::<LaneId, Vec<u64>>::new();
         self.desk.with(|held| {
@@ -96,7 +96,7 @@ impl Task {
                 held.consumer.settled((*lane, *seq));
             }
             for (place, count, event) in haul.events {
-                let key = ordered.then(|| key(&event));
+                let key = ordered.then(|| key(&event, order));
                 held.events.insert(place, event);
                 if most > 0 && count > most {
                     // Its last consumer died with it: it was delivered as often as it may be.
