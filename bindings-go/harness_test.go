@@ -126,6 +126,16 @@ func orDefault(text, otherwise string) string {
 	return text
 }
 
+// everywhere does it on both engines, each with a client of its own.
+func everywhere(t *testing.T, do func(t *testing.T, client *Client)) {
+	t.Run("memory", func(t *testing.T) { do(t, open(t)) })
+	t.Run("redis", func(t *testing.T) {
+		client := ok(Open(t.Context(), redis(t).url))
+		t.Cleanup(func() { client.Close() })
+		do(t, client)
+	})
+}
+
 // take takes so many from a loop, which it then leaves.
 func take[I any](t testing.TB, from func(func(I, error) bool), count int) []I {
 	t.Helper()

@@ -119,9 +119,12 @@ func TestAStepIsDoneWithTheAcknowledgementOrNotAtAll(t *testing.T) {
 }
 
 // Loops are canceled and left at any moment: each event is handed out once, and none twice.
-func TestGoroutinesShareASink(t *testing.T) {
+func TestGoroutinesShareASink(t *testing.T) { everywhere(t, shareASink) }
+
+func shareASink(t *testing.T, client *Client) {
 	const count = 4_000
-	s, ctx := streamed(t), background(t, time.Minute)
+	ctx := background(t, time.Minute)
+	s := ok(client.Stream(ctx, "s"))
 	k := ok(s.Sink(ctx, "g"))
 	var seen [count + 1]atomic.Int32
 	var all atomic.Int32

@@ -171,8 +171,11 @@ func TestAReaderGoesOnWhereTheLoopWasLeft(t *testing.T) {
 	}
 }
 
-func TestNoReaderLosesAnEventToAContext(t *testing.T) {
-	s, ctx := streamed(t), background(t, time.Minute)
+func TestNoReaderLosesAnEventToAContext(t *testing.T) { everywhere(t, readAndGiveUp) }
+
+func readAndGiveUp(t *testing.T, client *Client) {
+	ctx := background(t, time.Minute)
+	s := ok(client.Stream(ctx, "s"))
 	r := ok(s.Reader(ctx))
 	const count = 3_000
 	go func() {
