@@ -87,6 +87,12 @@ func do[T any](ctx context.Context, on *handle, op string, read func(*answer) T,
 	return result, e
 }
 
+// tell runs an operation that answers nothing.
+func tell(ctx context.Context, on *handle, op string, args ...any) error {
+	_, err := do(ctx, on, op, readNothing, args...)
+	return err
+}
+
 // local does a read that never waits; it gives nothing if an argument is no UTF-8, as nothing has such a key.
 func local[T any](on *handle, op string, read func(*answer) T, args ...any) T {
 	found, _ := do(context.Background(), on, op, read, args...)

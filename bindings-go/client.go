@@ -64,20 +64,20 @@ type MapOptions struct {
 // at least every write that had returned anywhere. Cost: a few round trips and one for each 1,000 keys; about 250
 // bytes of memory per entry besides its key and value.
 func (c *Client) Map(ctx context.Context, name string, options *MapOptions) (*Map, error) {
+	return c.openMap(ctx, nil, name, options)
+}
+
+func (c *Client) openMap(ctx context.Context, scope any, name string, options *MapOptions) (*Map, error) {
 	options = cmp.Or(options, &MapOptions{})
 	codec := cmp.Or(options.Codec, "bytes")
 	queue := unless(int64(options.WatchQueue), 0)
-	id, err := do(ctx, c.handle, "client.map", (*answer).handle, name, codec, options.Ordered, queue)
-	if err != nil {
-		return nil, err
+	read := func(a *answer) *Map {
+		m := newHandle(a.handle(), name)
+		return &Map{reads{m}, writes[[]byte]{to: m}, codec}
 	}
-	m := newHandle(id, name)
-	return &Map{reads{m}, writes[[]byte]{to: m}, codec}, nil
+	return do(ctx, c.handle, "client.map", read, name, codec, options.Ordered, queue, scope)
 }
 
-// Close closes every map, draining writes in flight, and the connections. It waits for that as long as the URL's
-// timeout at most for each map. A second call does nothing. The error is always nil.
-func (c *Client) Close() error {
-	_, err := do(context.Background(), c.handle, "client.close", readNothing)
-	return err
-}
+// Close closes every map and stream, draining writes in flight, and the connections. It waits for that as long as the
+// URL's timeout at most for each of them. A second call does nothing. The error is always nil.
+func (c *Client) Close() error { return tell(context.Background(), c.handle, "client.close") }

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Codec makes bytes of values and values of bytes. Its name is kept with the map, so that two languages cannot
+// Codec makes bytes of values and values of bytes. Its name is kept with the map or stream, so that two languages cannot
 // disagree about what the bytes mean; "json" and "str" mean the same in every language.
 type Codec[T any] interface {
 	Name() string
@@ -64,4 +64,41 @@ func valid(text string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not UTF-8", text)
+}
+
+// bytesCodec leaves bytes as they are, under some name.
+type bytesCodec string
+
+func (c bytesCodec) Name() string                      { return string(c) }
+func (bytesCodec) Encode(bytes []byte) ([]byte, error) { return bytes, nil }
+func (bytesCodec) Decode(bytes []byte) ([]byte, error) { return bytes, nil }
+
+// coder is the codec of a typed map or stream, and what its errors tell of.
+type coder[T any] struct {
+	codec                    Codec[T]
+	object, decoder, encoder string
+}
+
+// Decode decodes bytes as a value of this map or stream: those of [Written].Previous, say.
+//
+// Errors: [ErrInvalid], with the codec's error inside.
+func (c coder[T]) Decode(data []byte) (T, error) {
+	value, err := c.codec.Decode(data)
+	return value, c.fault(c.decoder, "read", err)
+}
+
+// Encode encodes a value as this map or stream has it, for [IfValue] and [Map.Txn], say.
+//
+// Errors: [ErrInvalid], with the codec's error inside.
+func (c coder[T]) Encode(value T) ([]byte, error) {
+	encoded, err := c.codec.Encode(value)
+	return encoded, c.fault(c.encoder, "write", err)
+}
+
+func (c coder[T]) fault(operation, verb string, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	message := "the codec " + c.codec.Name() + " cannot " + verb + " the value: " + cause.Error()
+	return &Error{ErrInvalid, operation, c.object, message, false, cause}
 }

@@ -22,15 +22,45 @@
 //		// set, delete, expire, clear, synced, resynced, until ctx is done
 //	}
 //
+// A stream is an ordered log of events. A reader sees each of them; the consumers of a group share them, and each event is
+// delivered until it is acknowledged:
+//
+//	orders, err := client.Stream(ctx, "orders")
+//	if err != nil {
+//		return err
+//	}
+//	if _, err := orders.Publish(ctx, "created.eu", []byte("7"), ponos.Key("ann")); err != nil {
+//		return err
+//	}
+//	billing, err := orders.Sink(ctx, "billing", ponos.FromFirst())
+//	if err != nil {
+//		return err
+//	}
+//	defer billing.Close()
+//	for event, err := range billing.Events(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		if event.Kind == ponos.ItemEvent { // or news: a gap, or that the stream was deleted
+//			bill(event.Payload)
+//		}
+//		if err := event.Ack(ctx); err != nil {
+//			return err
+//		}
+//	}
+//
 // # Contexts
 //
 // A method with a context returns when the context is done, with an error that [errors.Is] the context's. A write
 // that had been sent by then may still be applied: [Error.MaybeApplied] says so. A nil context is a panic.
 //
+// A loop over a reader or a sink may be left at any moment, by break, by a panic or because its context is done: it takes
+// nothing that it does not yield, so the next loop goes on where it was, and [Reader.Position] is exact.
+//
 // # Handles
 //
-// Clients, maps and snapshots may be used from any number of goroutines, also while another closes them: calls
-// on a closed one fail with [ErrClosed], local reads of a closed map go on showing its last state. What is never
+// Clients, maps, snapshots, streams, readers and sinks may be used from any number of goroutines, also while another
+// closes them: calls on a closed one fail with [ErrClosed], local reads of a closed map go on showing its last state. What is never
 // closed is freed once nothing reaches it.
 //
 // # Build

@@ -75,16 +75,7 @@ func (e Event) Items() [][]byte { return split(e.Value, e.Shape) }
 // OldItems are those of the list or set that was there before, in order; nil otherwise.
 func (e Event) OldItems() [][]byte { return split(e.Old, e.OldShape) }
 
-// readEvents reads a batch as bindings-core packs it.
-func readEvents(a *answer) []Event {
-	packed := answer{a.borrowed()}
-	events := make([]Event, 0, batch)
-	for len(packed.rest) > 0 {
-		event, _ := readEvent(&packed)
-		events = append(events, event)
-	}
-	return events
-}
+func (Event) fault() error { return nil }
 
 // readEvent reads one; or an entry, which is packed as the event that set it, with its deadline.
 func readEvent(a *answer) (Event, uint64) {

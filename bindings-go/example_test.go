@@ -182,3 +182,205 @@ func ExampleMapOf() {
 	fmt.Println(btc.Price, ok, err)
 	// Output: 64000 true <nil>
 }
+
+// stream opens a stream in this process, and a context that is canceled at the end.
+func stream(name string) (*ponos.Stream[[]byte], context.Context, func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	client, err := ponos.Open(ctx, "memory://stream-examples")
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := client.Stream(ctx, name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s, ctx, func() error {
+		cancel()
+		return client.Close()
+	}
+}
+
+func ExampleStream_Publish() {
+	orders, ctx, done := stream("publish")
+	defer done()
+	created, err := orders.Publish(ctx, "created.eu", []byte(`{"id":7}`),
+		ponos.Key("ann"), ponos.Header("source", "web"), ponos.DedupID("7"))
+	fmt.Println(created.ID.Seq(), created.Duplicate, err)
+	again, err := orders.Publish(ctx, "created.eu", []byte(`{"id":7}`), ponos.DedupID("7"))
+	fmt.Println(again.ID == created.ID, again.Duplicate, err)
+	_, err = orders.Publish(ctx, "paid", []byte("7"), ponos.ExpectLast(0))
+	fmt.Println(errors.Is(err, ponos.ErrConflict))
+	// Output:
+	// 1 false <nil>
+	// true true <nil>
+	// true
+}
+
+func ExampleStream_PublishBatch() {
+	orders, ctx, done := stream("batch")
+	defer done()
+	published, err := orders.PublishBatch(ctx, []ponos.Message[[]byte]{
+		{Topic: "created", Payload: []byte("7"), Key: "ann"},
+		{Topic: "paid", Payload: []byte("7"), Key: "ann", DedupID: "paid-7"},
+	}, ponos.ExpectLast(0))
+	fmt.Println(len(published), published[1].ID.Seq(), err)
+	// Output: 2 2 <nil>
+}
+
+func ExampleReader_Events() {
+	orders, ctx, done := stream("reader")
+	defer done()
+	orders.Publish(ctx, "created.eu", []byte("7"))
+	orders.Publish(ctx, "paid", []byte("7"))
+	orders.Publish(ctx, "created.us", []byte("8"))
+	reader, err := orders.Reader(ctx, ponos.FromFirst(), ponos.Topics("created.*"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer reader.Close()
+	for item, err := range reader.Events(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch item.Kind {
+		case ponos.ItemEvent:
+			fmt.Println(item.Topic, string(item.Payload))
+		case ponos.ItemGap:
+			fmt.Println(item.Missing, "events are gone")
+		}
+		if item.Topic == "created.us" {
+			break
+		}
+	}
+	// Kept, it is where another program goes on, with FromBehind.
+	fmt.Println(reader.Position().Seq())
+	// Output:
+	// created.eu 7
+	// created.us 8
+	// 3
+}
+
+func ExampleSink_Events() {
+	orders, ctx, done := stream("sink")
+	defer done()
+	billing, err := orders.Sink(ctx, "billing", ponos.AckWait(10*time.Second), ponos.Backoff(time.Millisecond, time.Second))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer billing.Close() // gives what is not acknowledged to other consumers
+	orders.Publish(ctx, "created", []byte("7"))
+	for event, err := range billing.Events(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(string(event.Payload), event.Count)
+		if event.Count == 1 {
+			event.Nack(ctx) // it comes again
+			continue
+		}
+		fmt.Println(event.Ack(ctx))
+		break
+	}
+	// Output:
+	// 7 1
+	// 7 2
+	// <nil>
+}
+
+func ExampleSink_Batches() {
+	orders, ctx, done := stream("batches")
+	defer done()
+	billing, err := orders.Sink(ctx, "billing")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer billing.Close()
+	for i := range 5 {
+		orders.Publish(ctx, "created", fmt.Append(nil, i))
+	}
+	seen := 0
+	for events, err := range billing.Batches(ctx, 500) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := billing.Ack(ctx, events...); err != nil { // one round trip for all
+			log.Fatal(err)
+		}
+		if seen += len(events); seen == 5 {
+			break
+		}
+	}
+	info, err := orders.Info(ctx)
+	fmt.Println(seen, info.Groups[0].Pending, err)
+	// Output: 5 0 <nil>
+}
+
+func ExampleDelivery_AckWith() {
+	ctx := context.Background()
+	client, err := ponos.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	shop := client.Scope("shop") // what is done in one step is of one scope
+	orders, err := shop.Stream(ctx, "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	counted, err := shop.Stream(ctx, "counted")
+	if err != nil {
+		log.Fatal(err)
+	}
+	totals, err := shop.Map(ctx, "totals", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	orders.Publish(ctx, "created", []byte("7"))
+	sink, err := orders.Sink(ctx, "count", ponos.FromFirst())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for event, err := range sink.Events(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		// However often the program dies here, the order is counted once.
+		err := event.AckWith(ctx, ponos.NewStep(
+			totals.Txn().Incr("orders", 1),
+			counted.Messages(ponos.Message[[]byte]{Topic: "order", Payload: event.Payload}),
+		))
+		fmt.Println(err)
+		break
+	}
+	sum, _ := totals.Get("orders")
+	fmt.Println(string(sum))
+	// Output:
+	// <nil>
+	// 1
+}
+
+func ExampleStreamOf() {
+	type order struct {
+		ID int `json:"id"`
+	}
+	ctx := context.Background()
+	client, err := ponos.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	orders, err := ponos.StreamOf(ctx, client, "orders", ponos.JSON[order](), ponos.MaxAge(24*time.Hour))
+	if err != nil {
+		log.Fatal(err)
+	}
+	orders.Publish(ctx, "created", order{7})
+	reader, err := orders.Reader(ctx, ponos.FromFirst())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for event, err := range reader.Events(ctx) {
+		fmt.Println(event.Payload.ID, err)
+		break
+	}
+	// Output: 7 <nil>
+}

@@ -126,17 +126,27 @@ func orDefault(text, otherwise string) string {
 	return text
 }
 
-// events takes so many from a watch.
-func take(t testing.TB, changes func(func(Event, error) bool), count int) []Event {
+// everywhere does it on both engines, each with a client of its own.
+func everywhere(t *testing.T, do func(t *testing.T, client *Client)) {
+	t.Run("memory", func(t *testing.T) { do(t, open(t)) })
+	t.Run("redis", func(t *testing.T) {
+		client := ok(Open(t.Context(), redis(t).url))
+		t.Cleanup(func() { client.Close() })
+		do(t, client)
+	})
+}
+
+// take takes so many from a loop, which it then leaves.
+func take[I any](t testing.TB, from func(func(I, error) bool), count int) []I {
 	t.Helper()
-	var events []Event
-	for event, err := range changes {
+	var items []I
+	for item, err := range from {
 		check(t, err)
-		if events = append(events, event); len(events) == count {
+		if items = append(items, item); len(items) == count {
 			break
 		}
 	}
-	return events
+	return items
 }
 
 func background(t testing.TB, wait time.Duration) context.Context {

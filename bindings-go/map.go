@@ -125,7 +125,4 @@ func (m *Map) WaitFor(ctx context.Context, revision uint64) (uint64, error) {
 
 // Close drains writes in flight, ends the watchers and stops following. Reads go on, on the last state. It closes every
 // handle to this map in this client; a second call does nothing. The error is always nil.
-func (m *Map) Close() error {
-	_, err := do(context.Background(), m.handle, "map.close", readNothing)
-	return err
-}
+func (m *Map) Close() error { return tell(context.Background(), m.handle, "map.close") }

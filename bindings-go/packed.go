@@ -3,6 +3,7 @@
 package ponos
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"time"
@@ -49,6 +50,12 @@ func (p packed) add(values ...any) packed {
 			}
 		case []any:
 			p = p.length(9, len(v)).add(v...)
+		case time.Duration:
+			p = p.eight(4, math.Float64bits(float64(v)/float64(time.Millisecond)))
+		case HeaderField:
+			p = p.length(9, 2).add(v.Name, v.Value)
+		case *handle:
+			p = p.eight(10, uint64(cmp.Or(v, &nothing).id))
 		case list:
 			p = append(p.length(9, v.count), v.packed...)
 		}
@@ -64,10 +71,16 @@ type list struct {
 
 func (l *list) add(value any) { l.count, l.packed = l.count+1, l.packed.add(value) }
 
-// ttl is a time to live as the core counts it, in milliseconds.
-func ttl(d time.Duration) any {
-	return unless(float64(d)/float64(time.Millisecond), float64(Forever)/float64(time.Millisecond))
+// listed is values in a list.
+func listed[V any](values []V) (l list) {
+	for _, value := range values {
+		l.add(value)
+	}
+	return l
 }
+
+// ttl is a time to live as the core has it.
+func ttl(d time.Duration) any { return unless(d, Forever) }
 
 // unless is a value, or nil if it is the one that stands for none.
 func unless[T comparable](value, none T) any {
@@ -86,15 +99,23 @@ func (a *answer) take(n int) []byte {
 	return taken
 }
 
-func (a *answer) byte() byte       { return a.take(1)[0] }
-func (a *answer) rawU32() uint32   { return binary.LittleEndian.Uint32(a.take(4)) }
-func (a *answer) rawU64() uint64   { return binary.LittleEndian.Uint64(a.take(8)) }
-func (a *answer) flag() bool       { return a.byte() == 2 }
-func (a *answer) float() float64   { return math.Float64frombits(a.u64()) }
-func (a *answer) text() string     { return string(a.borrowed()) }
-func (a *answer) handle() uintptr  { return uintptr(a.u64()) }
-func (a *answer) time() time.Time  { return moment(a.u64()) }
-func (a *answer) borrowed() []byte { a.byte(); return a.take(int(a.rawU32())) }
+func (a *answer) byte() byte      { return a.take(1)[0] }
+func (a *answer) rawU16() uint16  { return binary.LittleEndian.Uint16(a.take(2)) }
+func (a *answer) rawU32() uint32  { return binary.LittleEndian.Uint32(a.take(4)) }
+func (a *answer) rawU64() uint64  { return binary.LittleEndian.Uint64(a.take(8)) }
+func (a *answer) flag() bool      { return a.byte() == 2 }
+func (a *answer) float() float64  { return math.Float64frombits(a.u64()) }
+func (a *answer) text() string    { return string(a.borrowed()) }
+func (a *answer) handle() uintptr { return uintptr(a.u64()) }
+func (a *answer) time() time.Time { return moment(a.u64()) }
+
+// borrowed are the bytes of a text or of bytes; nil for none.
+func (a *answer) borrowed() []byte {
+	if a.byte() == 0 {
+		return nil
+	}
+	return a.take(int(a.rawU32()))
+}
 
 // u64 is a number; 0 for none.
 func (a *answer) u64() uint64 {
@@ -113,12 +134,15 @@ func (a *answer) list() int {
 }
 
 // texts are a list of them.
-func (a *answer) texts() []string {
-	texts := make([]string, a.list())
-	for i := range texts {
-		texts[i] = a.text()
+func (a *answer) texts() []string { return readList(a, (*answer).text) }
+
+// readList reads a list.
+func readList[T any](a *answer, one func(*answer) T) []T {
+	all := make([]T, a.list())
+	for i := range all {
+		all[i] = one(a)
 	}
-	return texts
+	return all
 }
 
 // value is one of a map; nil for none.

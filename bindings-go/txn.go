@@ -32,7 +32,7 @@ func (m *Map) Txn() *Txn { return &Txn{on: m.handle, branch: 1} }
 
 // When adds a condition.
 func (t *Txn) When(key string, c Condition) *Txn {
-	t.parts[0].add([]any{key, placed([]Condition{c})})
+	t.parts[0].add([]any{key, placed([]Condition{c}, Condition.option)})
 	return t
 }
 
@@ -44,20 +44,22 @@ func (t *Txn) Otherwise() *Txn {
 
 // Set sets a key, as [Map.Set].
 func (t *Txn) Set(key string, value []byte, options ...SetOption) *Txn {
-	return t.add("set", key, value, placed(options))
+	return t.add("set", key, value, placed(options, SetOption.option))
 }
 
 // Delete deletes a key, as [Map.Delete].
-func (t *Txn) Delete(key string, when ...Condition) *Txn { return t.add("delete", key, placed(when)) }
+func (t *Txn) Delete(key string, when ...Condition) *Txn {
+	return t.add("delete", key, placed(when, Condition.option))
+}
 
 // Incr adds to an integer counter, as [Map.Incr].
 func (t *Txn) Incr(key string, by int64, bounds ...Bound) *Txn {
-	return t.add("incr", key, by, placed(bounds))
+	return t.add("incr", key, by, placed(bounds, Bound.option))
 }
 
 // IncrFloat adds to a floating-point counter, as [Map.IncrFloat].
 func (t *Txn) IncrFloat(key string, by float64, bounds ...Bound) *Txn {
-	return t.add("incr_float", key, by, placed(bounds))
+	return t.add("incr_float", key, by, placed(bounds, Bound.option))
 }
 
 // ListAppend appends items to a list, as [Map.ListAppend].

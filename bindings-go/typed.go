@@ -20,47 +20,22 @@ import (
 type TypedMap[T any] struct {
 	*Map
 	writes[T]
-	codec Codec[T]
+	coder[T]
 	cache cache[T]
 }
 
-// MapOf opens a map with a codec, as [Client.Map]; options.Codec is not looked at.
+// MapOf opens a map with a codec, as [Client.Map], in a client or a scope; options.Codec is not looked at.
 //
 // Errors: those of [Client.Map]; [ErrInvalid] if the map has another codec.
-func MapOf[T any](ctx context.Context, client *Client, name string, codec Codec[T], options *MapOptions) (*TypedMap[T], error) {
+func MapOf[T any](ctx context.Context, in Opener, name string, codec Codec[T], options *MapOptions) (*TypedMap[T], error) {
 	with := *cmp.Or(options, &MapOptions{})
 	with.Codec = codec.Name()
-	m, err := client.Map(ctx, name, &with)
+	m, err := in.Map(ctx, name, &with)
 	if err != nil {
 		return nil, err
 	}
-	typed := &TypedMap[T]{Map: m, codec: codec}
-	typed.writes = writes[T]{m.handle, typed.Encode}
-	return typed, nil
-}
-
-// Decode decodes bytes as a value of this map, such as [Written].Previous.
-//
-// Errors: [ErrInvalid], with the codec's error inside.
-func (m *TypedMap[T]) Decode(data []byte) (T, error) {
-	value, err := m.codec.Decode(data)
-	return value, m.fault("map.get", "read", err)
-}
-
-// Encode encodes a value as this map has it, for [IfValue] and [Map.Txn].
-//
-// Errors: [ErrInvalid], with the codec's error inside.
-func (m *TypedMap[T]) Encode(value T) ([]byte, error) {
-	encoded, err := m.codec.Encode(value)
-	return encoded, m.fault("map.set", "write", err)
-}
-
-func (m *TypedMap[T]) fault(operation, verb string, cause error) error {
-	if cause == nil {
-		return nil
-	}
-	message := "the codec " + m.Codec() + " cannot " + verb + " the value: " + cause.Error()
-	return &Error{ErrInvalid, operation, m.Name(), message, false, cause}
+	coder := coder[T]{codec, name, "map.get", "map.set"}
+	return &TypedMap[T]{Map: m, writes: writes[T]{m.handle, coder.Encode}, coder: coder}, nil
 }
 
 // Get gives the value of key and whether it is there.

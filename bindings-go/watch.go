@@ -54,19 +54,7 @@ type WatchOptions struct {
 // Consistency: an event comes after the local copy shows its change; they come in order and without gaps. A watcher that
 // is slow gets the events of one key merged once more than [MapOptions].WatchQueue wait. Cost: no round trip.
 func (m *Map) Watch(ctx context.Context, filter Filter, options *WatchOptions) iter.Seq2[Event, error] {
-	batches := m.WatchBatches(ctx, filter, options)
-	return func(yield func(Event, error) bool) {
-		for events, err := range batches {
-			for _, event := range events {
-				if !yield(event, nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(Event{}, err)
-			}
-		}
-	}
+	return each(m.WatchBatches(ctx, filter, options))
 }
 
 // WatchBatches is as [Map.Watch], and yields all events that wait at once, 256 at most: the fast way for many. A batch
@@ -82,21 +70,18 @@ func (m *Map) WatchBatches(ctx context.Context, filter Filter, options *WatchOpt
 	}
 	id, err := do(context.Background(), m.handle, "map.watch", (*answer).handle, filters, options.From.from)
 	watcher, used := newHandle(id, m.Name()), false
+	batches := feed(ctx, watcher, "watch.next", batch, func(a *answer) Event { event, _ := readEvent(a); return event })
 	return func(yield func([]Event, error) bool) {
 		if err == nil && used {
 			err = &Error{Kind: ErrClosed, Operation: "watch.next", Object: m.Name(),
 				Message: "the watch was ranged over before; watch again"}
 		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		used = true
 		defer local(watcher, "watch.close", readNothing)
-		for err == nil {
-			var events []Event
-			if events, err = do(ctx, watcher, "watch.next", readEvents, int64(batch)); err == nil {
-				if len(events) == 0 || !yield(events, nil) {
-					return
-				}
-			}
-		}
-		yield(nil, err)
+		batches(yield)
 	}
 }

@@ -81,7 +81,7 @@ func (w writes[T]) Set(ctx context.Context, key string, value T, options ...SetO
 	if err != nil {
 		return Written{}, err
 	}
-	return do(ctx, w.to, "map.set", readWritten, key, encoded, placed(options))
+	return do(ctx, w.to, "map.set", readWritten, key, encoded, placed(options, SetOption.option))
 }
 
 // ListAppend appends items to a list, an absent key being an empty one, without sending the rest of it.
@@ -138,7 +138,7 @@ func convert[A, B any](items []A, one func(A) (B, error)) (converted []B, err er
 //
 // Errors: [ErrConflict] if the condition does not hold: nothing has changed then.
 func (m *Map) Delete(ctx context.Context, key string, when ...Condition) (Written, error) {
-	return do(ctx, m.handle, "map.delete", readWritten, key, placed(when))
+	return do(ctx, m.handle, "map.delete", readWritten, key, placed(when, Condition.option))
 }
 
 // Incr adds to an integer counter (decimal text), within bounds; an absent key counts as 0. It keeps the time to live.
@@ -146,7 +146,7 @@ func (m *Map) Delete(ctx context.Context, key string, when ...Condition) (Writte
 // Errors: [ErrConflict] if the sum would leave the bounds or the range of int64: nothing has changed then; [ErrInvalid] if
 // the value or a bound is no integer.
 func (m *Map) Incr(ctx context.Context, key string, by int64, bounds ...Bound) (Counted[int64], error) {
-	return do(ctx, m.handle, "map.incr", readCounted, key, by, placed(bounds))
+	return do(ctx, m.handle, "map.incr", readCounted, key, by, placed(bounds, Bound.option))
 }
 
 // IncrFloat adds to a floating-point counter (decimal text), within bounds; an absent key counts as 0. It keeps the time
@@ -155,7 +155,7 @@ func (m *Map) Incr(ctx context.Context, key string, by int64, bounds ...Bound) (
 // Errors: [ErrConflict] if the sum would leave the bounds or not be finite: nothing has changed then; [ErrInvalid] if by is
 // not finite or the value is no number.
 func (m *Map) IncrFloat(ctx context.Context, key string, by float64, bounds ...Bound) (Counted[float64], error) {
-	return do(ctx, m.handle, "map.incr_float", readCountedFloat, key, by, placed(bounds))
+	return do(ctx, m.handle, "map.incr_float", readCountedFloat, key, by, placed(bounds, Bound.option))
 }
 
 // Touch gives an entry a new time to live from now on, or [Forever]; if the key is absent nothing changes.
@@ -215,16 +215,22 @@ func AtLeast[N int | int64 | float64](sum N) Bound { return Bound{optional{0, su
 // AtMost is the largest sum that is accepted.
 func AtMost[N int | int64 | float64](sum N) Bound { return Bound{optional{1, sum}} }
 
-// placed puts options at their places, of which a write has five at most.
-func placed[O SetOption](options []O) []any {
-	if len(options) == 0 {
-		return nil
-	}
-	places := make([]any, 5)
+// placed puts options at their places; headers come one behind the other at theirs.
+func placed[O any](options []O, one func(O) (int, any)) (places []any) {
 	for _, given := range options {
-		if place, value := given.option(); value != nil {
-			places[place] = value
+		place, value := one(given)
+		if value == nil {
+			continue
 		}
+		for place >= len(places) {
+			places = append(places, nil)
+		}
+		if header, is := value.(HeaderField); is {
+			headers, _ := places[place].(list)
+			headers.add(header)
+			value = headers
+		}
+		places[place] = value
 	}
 	return places
 }

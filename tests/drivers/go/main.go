@@ -82,12 +82,26 @@ func run(r request) (any, error) {
 		}
 	case *ponos.Client:
 		switch r.Do {
-		case "client.map":
-			m, err := openMap(on, a)
-			return keep(r.As, m, object{}, err)
+		case "client.scope":
+			return keep(r.As, on.Scope(a.text("name")), object{}, nil)
 		case "client.close":
 			return object{}, on.Close()
 		}
+		return openIn(on, r)
+	case *ponos.Scope:
+		return openIn(on, r)
+	case stream:
+		switch r.Do {
+		case "stream.reader":
+			made, err := on.reader(a)
+			return keep(r.As, made, object{}, err)
+		case "stream.sink":
+			made, err := on.sink(a)
+			return keep(r.As, made, object{}, err)
+		}
+		return on.do(r.Do, a)
+	case source:
+		return on.run(r.Do, a)
 	case snapshot:
 		switch r.Do {
 		case "snapshot.get":
@@ -122,6 +136,19 @@ func run(r request) (any, error) {
 	return nil, fmt.Errorf("%s on %q", r.Do, r.On)
 }
 
+// openIn opens a map or a stream in a client or a scope.
+func openIn(in ponos.Opener, r request) (any, error) {
+	switch r.Do {
+	case "client.map":
+		m, err := openMap(in, r.Args)
+		return keep(r.As, m, object{}, err)
+	case "client.stream":
+		s, err := openStream(in, r.Args)
+		return keep(r.As, s, object{}, err)
+	}
+	return nil, fmt.Errorf("%s on %q", r.Do, r.On)
+}
+
 func keep(name string, made any, answer object, err error) (any, error) {
 	if err == nil {
 		objects[name] = made
@@ -129,17 +156,17 @@ func keep(name string, made any, answer object, err error) (any, error) {
 	return answer, err
 }
 
-func openMap(client *ponos.Client, a args) (shared, error) {
+func openMap(in ponos.Opener, a args) (shared, error) {
 	ordered, _ := a["ordered"].(bool)
 	options := &ponos.MapOptions{Codec: a.text("codec"), Ordered: ordered, WatchQueue: int(a.int("watch_queue", 0))}
 	if options.Codec == "json" {
-		typed, err := ponos.MapOf(ctx, client, a.text("name"), ponos.JSON[any](), options)
+		typed, err := ponos.MapOf(ctx, in, a.text("name"), ponos.JSON[any](), options)
 		if err != nil {
 			return shared{}, err
 		}
 		return shared{typed.Map, typed}, nil
 	}
-	m, err := client.Map(ctx, a.text("name"), options)
+	m, err := in.Map(ctx, a.text("name"), options)
 	return shared{m, nil}, err
 }
 
