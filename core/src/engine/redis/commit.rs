@@ -37,6 +37,9 @@ pub(super) trait Freight: Send + Sync + 'static {
     /// About how many bytes a request takes.
     fn size(request: &Self::Request) -> usize;
 
+    /// Whether the news of a lone call are to reach others before its caller hears of it.
+    const NEWS_FIRST: bool;
+
     /// Whether a request shares its call with no other.
     fn alone(_request: &Self::Request) -> bool {
         false
@@ -107,8 +110,9 @@ impl<F: Freight> Commit<F> {
             let next = queue.depart();
             (next, queue.flying == 1 && queue.carried == 1 && queue.waiting.is_empty())
         };
-        self.call(next);
-        if alone {
+        let close = alone && self.link.soon.is_close();
+        self.call(next, F::NEWS_FIRST && alone && !close);
+        if close {
             self.link.soon.until(|| !verdict.is_empty()).await;
         }
         let ended = |_| Err(Error::closed("the client was closed").with_maybe_applied(true));
@@ -117,19 +121,20 @@ impl<F: Freight> Commit<F> {
 
     /// Makes the next call, on the thread of whoever found that there is one to make: the first of its callers, or
     /// the task that reads the answer to the call before.
-    fn call(self: &Arc<Self>, batch: Vec<Waiting<F>>) {
+    fn call(self: &Arc<Self>, batch: Vec<Waiting<F>>, news_first: bool) {
         if !batch.is_empty() {
             let (form, args) = self.freight.pack(&requests(&batch));
             let command = F::script(form).call(self.freight.keys()).command(&args);
-            self.transmit(&command, Flight { batch, form, args, introduced: false });
+            self.transmit(&command, Flight { batch, form, args, introduced: false, news_first });
         }
     }
 
     fn transmit(self: &Arc<Self>, command: &[u8], flight: Flight<F>) {
         // The batch is in one of two hands: with the answer, or back here if nothing was sent.
+        let news_first = flight.news_first;
         let flight = Arc::new(Mutex::new(Some(flight)));
         let (commit, theirs) = (self.clone(), flight.clone());
-        let sent = self.link.send(command, move |answer| {
+        let sent = self.link.send(command, news_first, move |answer| {
             if let Some(flight) = theirs.lock().take() {
                 commit.answered(flight, answer);
             }
@@ -167,7 +172,7 @@ impl<F: Freight> Commit<F> {
             queue.flying -= 1;
             queue.depart()
         };
-        self.call(next);
+        self.call(next, false);
         let verdicts = match done {
             Ok(Done { news, verdicts }) => {
                 news.into_iter().for_each(|news| self.freight.tell(news));
@@ -197,6 +202,8 @@ struct Flight<F: Freight> {
     args: Args,
     /// Whether the script's text was sent with it.
     introduced: bool,
+    /// Whether others shall hear of it first.
+    news_first: bool,
 }
 
 impl<F: Freight> Queue<F> {

@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_millis(500);
 const BEAT: Duration = Duration::from_secs(2);
 /// How long it may take to answer that.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A packed command that asks nothing.
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -181,16 +183,25 @@ impl Link {
 
     /// Sends a packed command if there is a connection, and gives its answer to `answered` on a task that must not wait;
     /// an error at once means that nothing was sent.
+    ///
+    /// With `news_first`, whoever hears what the command publishes hears it before its answer leaves: a server writes
+    /// to its connections in reverse of the order in which it came to have something for them, so the answer to a
+    /// ping before the command takes its own answer to the end.
     pub(super) fn send(
         self: &Arc<Self>,
         command: &[u8],
+        news_first: bool,
         answered: impl FnOnce(Result<Value>) + Send + 'static,
     ) -> Result<()> {
         let State::Up(connection) = self.commands.borrow().clone() else { return Err(self.not_yet()) };
         let link = self.clone();
         let answered =
             move |answer: RedisResult<Value>| answered(answer.map_err(|error| link.failure(&error)));
-        connection.send(command, Box::new(answered));
+        if news_first {
+            connection.send_all(&[PING, command].concat(), [Box::new(|_| ()), Box::new(answered)]);
+        } else {
+            connection.send(command, Box::new(answered));
+        }
         Ok(())
     }
 
@@ -204,7 +215,7 @@ impl Link {
         self.connected().await?;
         for known in [true, false] {
             let (sender, answer) = oneshot::channel();
-            self.send(&script.command(known, keys, args), |answer| drop(sender.send(answer)))?;
+            self.send(&script.command(known, keys, args), false, |answer| drop(sender.send(answer)))?;
             let ended = |_| Err(Error::closed("the client was closed").with_maybe_applied(true));
             match answer.await.unwrap_or_else(ended) {
                 Err(error) if known && script::unknown(&error) => {}

@@ -80,14 +80,19 @@ impl Mux {
     /// Sends a packed command; `answered` gets its answer on the task that reads, or an error if the connection
     /// is lost.
     pub(super) fn send(&self, command: &[u8], answered: Answered) {
+        self.send_all(command, [answered]);
+    }
+
+    /// Sends packed commands in one piece, each with who gets its answer.
+    pub(super) fn send_all<const N: usize>(&self, commands: &[u8], answered: [Answered; N]) {
         let mut outbox = self.outbox.lock();
-        let full = outbox.unsent.len() + command.len() > UNSENT;
+        let full = outbox.unsent.len() + commands.len() > UNSENT;
         let Some(waiting) = outbox.waiting.as_mut().filter(|_| !full) else {
             drop(outbox);
-            return answered(Err(lost()));
+            return answered.into_iter().for_each(|answered| answered(Err(lost())));
         };
-        waiting.push_back(answered);
-        if !outbox.send(command) {
+        waiting.extend(answered);
+        if !outbox.send(commands) {
             self.writable.notify_one();
         }
     }
