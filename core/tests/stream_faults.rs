@@ -2,19 +2,17 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::zombie_processes,
     reason = "tests have a clock of their own and may panic"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ponos::stream::{
     Delivery, Item, Message, Order, PublishOptions, ReaderOptions, Sink, SinkOptions, Start, StreamOptions,
 };
-use ponos::{ErrorKind, Ponos, Result, StepBuilder, Stream};
-use ponos_test_support::{Proxy, RedisServer};
+use ponos::{ErrorKind, Ponos, Result, Stream};
+use ponos_test_support::{Proxy, RedisServer, Victim};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -55,26 +53,6 @@ async fn drain(sink: &Sink, count: usize) -> Result<BTreeMap<u64, u32>> {
     Ok(seen)
 }
 
-/// Runs the ignored test of this name of this file in a process of its own, which can be killed.
-fn child(test: &str, url: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
-        .env("PONOS_TEST_URL", url)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-fn kill(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-fn child_url() -> String {
-    std::env::var("PONOS_TEST_URL").unwrap_or_else(|_| "memory://nobody".into())
-}
-
 async fn pending(stream: &Stream, group: &str) -> Result<u64> {
     let info = stream.info().await?;
     let groups = info.map(|info| info.groups).unwrap_or_default();
@@ -94,7 +72,7 @@ async fn until(what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> 
 #[tokio::test]
 #[ignore = "a process for other tests to kill"]
 async fn child_takes_and_never_answers() -> Result<()> {
-    let client = Ponos::open(&child_url()).await?;
+    let client = Ponos::open(&Victim::url()).await?;
     let stream = client.stream("work").await?;
     let options = from_first().prefetch(10_000).max_in_flight(20_000);
     let sink = stream.sink_with("g", options).await?;
@@ -110,10 +88,10 @@ async fn what_a_killed_consumer_held_is_delivered_to_another_within_its_lease() 
     let client = Ponos::open(&server.url()).await?;
     let stream = client.stream("work").await?;
     fill(&stream, 10_000).await?;
-    let victim = child("child_takes_and_never_answers", &server.url());
+    let victim = Victim::start("child_takes_and_never_answers", &server.url());
     until("it holds all", async || Ok(pending(&stream, "g").await? == 10_000)).await?;
     let sink = stream.sink_with("g", from_first()).await?;
-    kill(victim);
+    victim.kill();
     let start = Instant::now();
     let seen = drain(&sink, 10_000).await?;
     assert!(start.elapsed() < Duration::from_secs(9), "it took {:?}", start.elapsed());
@@ -129,9 +107,9 @@ async fn a_service_that_was_down_for_longer_than_any_lease_finds_its_pending_eve
     let client = Ponos::open(&server.url()).await?;
     let stream = client.stream("work").await?;
     fill(&stream, 1_000).await?;
-    let victim = child("child_takes_and_never_answers", &server.url());
+    let victim = Victim::start("child_takes_and_never_answers", &server.url());
     until("it holds all", async || Ok(pending(&stream, "g").await? == 1_000)).await?;
-    kill(victim);
+    victim.kill();
     // Nobody is there while its lease ends.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let sink = stream.sink_with("g", from_first()).await?;
@@ -376,68 +354,6 @@ async fn thirty_streams_with_the_same_group_do_not_disturb_each_other() -> Resul
         again.ack().await?;
     }
     assert!(start.elapsed() < Duration::from_secs(3), "redelivery took {:?}", start.elapsed());
-    client.close().await;
-    Ok(())
-}
-
-/// Adds up events in a map, each together with its acknowledgement, until it is killed.
-#[tokio::test]
-#[ignore = "a process for other tests to kill"]
-async fn child_counts_in_one_step() -> Result<()> {
-    let client = Ponos::open(&child_url()).await?;
-    let scope = client.scope("shop");
-    let (stream, totals) = (scope.stream("orders").await?, scope.map("totals").await?);
-    let sink = stream.sink_with("g", from_first().prefetch(50)).await?;
-    let workers = (0..4).map(|_| {
-        let (sink, totals) = (sink.clone(), totals.clone());
-        tokio::spawn(async move {
-            while let Some(Ok(Item::Event(event))) = sink.next().await {
-                let by: i64 = std::str::from_utf8(&event.payload()).unwrap().parse().unwrap();
-                let step = StepBuilder::new().map(totals.txn().incr("count", 1).incr("sum", by));
-                if let Err(error) = event.ack_with(step).await {
-                    assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
-                }
-            }
-        })
-    });
-    for worker in workers.collect::<Vec<_>>() {
-        worker.await.unwrap();
-    }
-    Ok(())
-}
-
-/// The soak kills more often: `PONOS_KILLS` says how often.
-#[tokio::test]
-async fn totals_that_are_counted_with_the_acknowledgement_are_exact_whenever_consumers_are_killed()
--> Result<()> {
-    let kills = std::env::var("PONOS_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
-    let server = RedisServer::start();
-    let client = Ponos::open(&server.url()).await?;
-    let scope = client.scope("shop");
-    let (stream, totals) = (scope.stream("orders").await?, scope.map("totals").await?);
-    let mut published = 0_u64;
-    let mut survivor = None;
-    for round in 0..kills {
-        fill(&stream, 500).await?;
-        published += 500;
-        let victim = child("child_counts_in_one_step", &server.url());
-        let before = totals.get("count");
-        // It is killed some moments after it has begun to count.
-        until("it counts", async || Ok(totals.get("count") != before)).await?;
-        tokio::time::sleep(Duration::from_micros(round * 7_919 % 30_000)).await;
-        kill(victim);
-        survivor = Some(round);
-    }
-    assert!(survivor.is_some());
-    let last = child("child_counts_in_one_step", &server.url());
-    let wanted = published.to_string();
-    until("all is counted", async || Ok(totals.get("count").is_some_and(|count| count == wanted))).await?;
-    until("nothing is pending", async || Ok(pending(&stream, "g").await? == 0)).await?;
-    kill(last);
-    totals.sync().await?;
-    let sum: u64 = kills * (0..500).sum::<u64>();
-    assert_eq!(totals.get("count").as_deref(), Some(published.to_string().as_bytes()));
-    assert_eq!(totals.get("sum").as_deref(), Some(sum.to_string().as_bytes()));
     client.close().await;
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 mod proxy;
 mod server;
+mod victim;
 
 pub use proxy::Proxy;
 pub use server::{RedisServer, free_port};
+pub use victim::Victim;
