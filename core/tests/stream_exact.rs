@@ -12,7 +12,7 @@ use ponos::{ErrorKind, Map, Ponos, Result, StepBuilder, Stream};
 use ponos_test_support::{RedisServer, Victim};
 
 const PATIENCE: Duration = Duration::from_secs(40);
-const EVENTS: u64 = 500;
+const EVENTS: u64 = 100;
 
 /// How often consumers are killed: whoever wants to know better says more by `PONOS_KILLS`.
 fn kills() -> u64 {
@@ -118,4 +118,47 @@ async fn totals_are_exact_when_consumers_on_memory_are_given_up() -> Result<()> 
         assert!(victim.await.is_err_and(|ended| ended.is_cancelled()), "it counts until it is given up");
     })
     .await
+}
+
+/// A lone consumer hands out what it is still asking for: whoever joins at that moment may be faster.
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_are_exact_when_others_join_and_leave_while_events_come() -> Result<()> {
+    let server = RedisServer::start();
+    let url = server.url();
+    let client = Ponos::open(&url).await?;
+    let (stream, totals) = open(&client).await?;
+    let counting = tokio::spawn({
+        let url = url.clone();
+        async move { count(&url).await }
+    });
+    until("it is a member", async || Ok(stream.info().await?.is_some_and(|info| !info.groups.is_empty())))
+        .await?;
+    let joining = tokio::spawn(async move {
+        let other = Ponos::open(&url).await?;
+        let stream = other.scope("shop").stream("orders").await?;
+        let (mut joined, mut taken) = (0, 0);
+        while joined < 100 {
+            let sink = stream.sink("g").await?;
+            joined += 1;
+            // It may get one and give it back, or leave at once.
+            let next = tokio::time::timeout(Duration::from_millis(joined % 4), sink.next()).await;
+            taken += u64::from(next.is_ok());
+            sink.close().await?;
+        }
+        other.close().await;
+        Ok::<_, ponos::Error>(taken)
+    });
+    let mut published = 0_u64;
+    while !joining.is_finished() {
+        stream.publish("t", published.to_string()).await?;
+        published += 1;
+        tokio::time::sleep(Duration::from_micros(published * 131 % 1_500)).await;
+    }
+    assert!(joining.await.unwrap()? > 0, "those who join get events as well");
+    until("all is settled", async || Ok(settled(&stream).await? == published)).await?;
+    counting.abort();
+    totals.sync().await?;
+    assert_eq!(told(&totals), (published, (0..published).sum::<u64>()));
+    client.close().await;
+    Ok(())
 }

@@ -135,6 +135,9 @@ async fn a_paused_consumer_learns_that_others_have_its_events() -> Result<()> {
     let other = stream.sink_with("g", from_first()).await?;
     let seen = drain(&other, 10).await?;
     assert_eq!(seen.len(), 10);
+    // Nine lie ready, and are another's by now: nobody gets them here.
+    let ready = tokio::time::timeout(Duration::from_millis(300), paused.next()).await;
+    assert!(ready.is_err(), "{ready:?}");
     proxy.thaw();
     let late = within(async {
         loop {

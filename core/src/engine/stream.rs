@@ -114,11 +114,20 @@ pub trait GroupEngine: Send + Sync {
     /// The life of the stream that the group belongs to.
     fn generation(&self) -> u64;
 
+    /// Whether nobody can have taken the consumer for dead by now, as far as it was told until when it is a member.
+    fn is_sure(&self) -> bool;
+
     /// The group as it is now; `None` if it is gone.
     fn state(&self) -> Reply<'_, Option<Arc<Group>>>;
 
     /// Does what the consumer asks for.
     fn apply(&self, request: group::Request) -> Reply<'_, Answer>;
+}
+
+impl std::fmt::Debug for dyn GroupEngine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "GroupEngine(consumer {:x})", self.consumer())
+    }
 }
 
 /// A consumer's request to its group, as part of a [`Step`].

@@ -4,11 +4,13 @@
 //! the task sends them on, as many as there are at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::event::{Event, Item};
+use crate::engine::stream::GroupEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::consumer::{Answered, Consumer, Handed, Rules};
 use crate::model::group::{ConsumerId, Place};
@@ -84,8 +86,8 @@ struct State {
     asks: Vec<Ask>,
     /// Counts memberships: an event of an earlier one is not ours any more.
     membership: u64,
-    /// The name in the group.
-    me: ConsumerId,
+    /// The membership that this is.
+    member: Option<Arc<dyn GroupEngine>>,
     phase: Phase,
     rules: Rules,
 }
@@ -99,7 +101,7 @@ impl Desk {
             asks: Vec::new(),
             // By chance, so that what another sink of the group has handed out is not taken for ours.
             membership: time::random_u64() >> 1,
-            me: 0,
+            member: None,
             phase: Phase::Open,
             rules,
         };
@@ -144,7 +146,8 @@ impl Desk {
             self.ready.notify_one();
             return Some(None);
         }
-        let item = state.serve(now);
+        let sure = state.is_sure();
+        let item = state.serve(now, sure);
         let end = match (&item, &mut state.phase) {
             (None, Phase::Ended(why)) => Some(why.take()),
             _ => None,
@@ -168,8 +171,9 @@ impl Desk {
     pub(super) fn take_more(&self, batch: &mut Vec<Item<Served>>, most: usize) {
         let now = self.now();
         let mut state = self.state.lock();
+        let sure = state.is_sure();
         while batch.len() < most && matches!(state.phase, Phase::Open) {
-            let Some(item) = state.serve(now) else { break };
+            let Some(item) = state.serve(now, sure) else { break };
             batch.push(item);
         }
         if state.wants_more() {
@@ -315,11 +319,18 @@ impl Desk {
         result
     }
 
+    /// The membership is confirmed: what lies ready may go out.
+    pub(super) fn resume(&self) {
+        if self.state.lock().has_more() {
+            self.ready.notify_one();
+        }
+    }
+
     /// Begins a new membership, which holds nothing; answers on their way are too late.
-    pub(super) fn begin(&self, consumer: ConsumerId) {
+    pub(super) fn begin(&self, member: Arc<dyn GroupEngine>) {
         let mut state = self.state.lock();
         state.membership += 1;
-        state.me = consumer;
+        state.member = Some(member);
         state.clear();
         let asks = std::mem::take(&mut state.asks);
         drop(state);
@@ -335,15 +346,21 @@ pub(super) struct Held<'a> {
 }
 
 impl State {
-    fn serve(&mut self, now: u64) -> Option<Item<Served>> {
+    /// The next of what lies ready; of events only while it is `sure` that they are not others' by now.
+    fn serve(&mut self, now: u64, sure: bool) -> Option<Item<Served>> {
         match self.news.pop_front() {
             Some(Item::Gap(gap)) => return Some(Item::Gap(gap)),
             Some(Item::Deleted) => return Some(Item::Deleted),
             Some(Item::Event(())) | None => {}
         }
+        let consumer = self.member.as_ref().filter(|_| sure)?.consumer();
         let Handed { place, count } = self.consumer.next(now)?;
         let event = self.events.get(&place)?.clone();
-        Some(Item::Event(Served { event, place, count, membership: self.membership, consumer: self.me }))
+        Some(Item::Event(Served { event, place, count, membership: self.membership, consumer }))
+    }
+
+    fn is_sure(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.is_sure())
     }
 
     fn clear(&mut self) {
@@ -352,7 +369,7 @@ impl State {
     }
 
     fn has_more(&self) -> bool {
-        !self.news.is_empty() || self.consumer.has_next()
+        !self.news.is_empty() || (self.consumer.has_next() && self.is_sure())
     }
 
     fn is_ready(&self) -> bool {

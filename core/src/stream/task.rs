@@ -1,8 +1,8 @@
 //! The task of a sink: keeps it a member of its group, takes events for it, and sends its answers.
 //!
-//! `settle` sends what the program answered, `take` gets events, `lanes` goes by who else is there. Each asks the
-//! engine for one thing at a time, so what the task believes of the group is never older than its last request; where
-//! others were faster the engine says so and the task looks again.
+//! `settle` sends what the program answered, `take` gets events (`early` when nobody else can), `lanes` goes by who
+//! else is there. Each asks the engine for one thing at a time, so what the task believes of the group is never older
+//! than its last request; where others were faster the engine says so and the task looks again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::model::group::{Answer, LaneId, Request, Waiting};
 use crate::model::settings::{Settings, Start};
 use crate::time;
 
+mod early;
 mod lanes;
 mod settle;
 mod take;
@@ -46,6 +47,8 @@ pub(super) struct Task {
     look: bool,
     /// Whether something was asked for whose answer was lost: the group may give it more than it knows.
     doubt: bool,
+    /// Whether it was the only member when it looked last.
+    alone: bool,
     /// Whether a lane is given up once its events are answered.
     handing_on: bool,
 }
@@ -91,6 +94,7 @@ impl Task {
             scan,
             look: true,
             doubt: false,
+            alone: false,
             handing_on: false,
         }
     }
@@ -106,7 +110,7 @@ impl Task {
     }
 
     async fn work(&mut self) -> Result<()> {
-        self.desk.begin(self.membership.consumer());
+        self.desk.begin(self.membership.clone());
         loop {
             if self.desk.is_closing() {
                 return self.leave().await;
@@ -172,7 +176,7 @@ impl Task {
             }
             break;
         }
-        self.desk.begin(self.membership.consumer());
+        self.desk.begin(self.membership.clone());
         if self.membership.generation() != before {
             self.desk.with(|held| held.news.push_back(Item::Deleted));
         }

@@ -273,6 +273,10 @@ impl GroupEngine for Membership {
         self.generation
     }
 
+    fn is_sure(&self) -> bool {
+        true // who is in the same process dies with it
+    }
+
     fn state(&self) -> Reply<'_, Option<Arc<Group>>> {
         let group = self.same_life().and_then(|state| Some(state.groups.get(&self.name)?.group.clone()));
         Box::pin(ready(Ok(group)))

@@ -28,6 +28,7 @@ impl Task {
             self.apply(Request::Evict(overdue)).await?;
             self.look = true;
         }
+        self.alone = group.members().len() == 1;
         if std::mem::take(&mut self.doubt) {
             self.reconcile(&group).await?;
         }
@@ -40,6 +41,7 @@ impl Task {
             }
             Some(_) => self.share_out(&group).await?,
         }
+        self.desk.resume();
         Ok(if self.look { Turn::Worked } else { Turn::Idle })
     }
 

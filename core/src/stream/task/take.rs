@@ -29,11 +29,11 @@ pub(super) struct Scan {
 
 /// What a turn will take, with the events themselves.
 #[derive(Default)]
-struct Haul {
+pub(super) struct Haul {
     lanes: BTreeMap<LaneId, Taking>,
-    events: Vec<(Place, u32, Event)>,
+    pub(super) events: Vec<(Place, u32, Event)>,
     /// New events that are taken before they are read.
-    unread: Option<Run>,
+    pub(super) unread: Option<Run>,
     /// Events that are taken and gone from the log.
     gone: Vec<Place>,
     gaps: Vec<Gap>,
@@ -61,10 +61,20 @@ impl Task {
         if lanes.is_empty() {
             return Ok(Turn::Idle);
         }
-        match self.apply(Request::Take(lanes)).await? {
+        if self.is_at_hand(&haul) && self.has_no_rival() {
+            return self.take_at_once(lanes, haul).await;
+        }
+        let answer = self.apply(Request::Take(lanes)).await?;
+        self.taken(answer, haul).await
+    }
+
+    /// Goes on with what the group says of a haul.
+    pub(super) async fn taken(&mut self, answer: Answer, mut haul: Haul) -> Result<Turn> {
+        match answer {
             Answer::Done => {
                 self.read_taken(&mut haul).await?;
-                self.land(haul).await
+                let gone = self.land(haul);
+                self.pass_over(gone).await
             }
             Answer::Moved(lanes) => {
                 for (lane, cursor) in lanes {
@@ -79,8 +89,8 @@ impl Task {
         }
     }
 
-    /// The events of a haul are this consumer's.
-    async fn land(&mut self, haul: Haul) -> Result<Turn> {
+    /// The events of a haul are this consumer's; gives those that are gone from the log.
+    pub(super) fn land(&mut self, haul: Haul) -> Vec<Place> {
         for taking in haul.lanes.into_values() {
             let lane = self.lanes.entry(taking.lane).or_default();
             lane.cursor = taking.to;
@@ -88,12 +98,10 @@ impl Task {
         }
         let (ordered, order) = (self.settings.lanes().is_some(), self.settings.order);
         let (most, mut worn_out) = (self.settings.max_deliver, Vec::new());
-        let mut done = BTreeMap::<LaneId, Vec<u64>>::new();
         self.desk.with(|held| {
             held.news.extend(haul.gaps.into_iter().map(Item::Gap));
-            for (lane, seq) in &haul.gone {
-                done.entry(*lane).or_default().push(*seq);
-                held.consumer.settled((*lane, *seq));
+            for place in &haul.gone {
+                held.consumer.settled(*place);
             }
             for (place, count, event) in haul.events {
                 let key = ordered.then(|| key(&event, order));
@@ -111,6 +119,13 @@ impl Task {
             let fate = Fate::Dead(super::settle::WORN_OUT.to_owned());
             self.desk.keep_asks(vec![Ask { events: worn_out, fate, told: None }]);
         }
+        haul.gone
+    }
+
+    /// Has the group be done with events that are gone from the log.
+    pub(super) async fn pass_over(&self, gone: Vec<Place>) -> Result<Turn> {
+        let mut done = BTreeMap::<LaneId, Vec<u64>>::new();
+        gone.into_iter().for_each(|(lane, seq)| done.entry(lane).or_default().push(seq));
         if !done.is_empty() {
             let part = |(lane, seqs)| Settling { lane, done: runs(seqs), ..Settling::default() };
             let parts = done.into_iter().map(part).collect();
@@ -248,7 +263,7 @@ impl Task {
     }
 
     /// Reads the events that were taken unread.
-    async fn read_taken(&mut self, haul: &mut Haul) -> Result<()> {
+    pub(super) async fn read_taken(&mut self, haul: &mut Haul) -> Result<()> {
         let Some((first, last)) = haul.unread else { return Ok(()) };
         let mut found = self.look_up((first..=last).collect()).await?;
         if found.is_empty() {

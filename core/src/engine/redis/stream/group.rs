@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::cells::{self, Cells};
-use super::look::Look;
+use super::look::{Lease, Look};
 use crate::engine::Reply;
 use crate::engine::redis::args::Args;
 use crate::engine::redis::link::Link;
@@ -34,6 +34,7 @@ pub(in crate::engine::redis) struct RedisGroup {
     pub(super) cells: Mutex<Option<Cells>>,
     /// What its membership is renewed under.
     number: u64,
+    lease: Arc<Lease>,
 }
 
 /// The names of a group at the server.
@@ -76,8 +77,10 @@ impl RedisGroup {
         owned: bool,
         cells: Cells,
         number: u64,
+        lease: Arc<Lease>,
     ) -> Self {
-        Self { link, look, keys, name, consumer, generation, owned, cells: Mutex::new(Some(cells)), number }
+        let cells = Mutex::new(Some(cells));
+        Self { link, look, keys, name, consumer, generation, owned, cells, number, lease }
     }
 
     /// Reads the group anew; `None` if it is gone.
@@ -181,6 +184,10 @@ impl GroupEngine for RedisGroup {
 
     fn generation(&self) -> u64 {
         self.generation
+    }
+
+    fn is_sure(&self) -> bool {
+        self.lease.lasts()
     }
 
     fn state(&self) -> Reply<'_, Option<Arc<Group>>> {

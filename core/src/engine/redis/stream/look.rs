@@ -18,7 +18,7 @@ use crate::engine::redis::script::LOOK;
 use crate::engine::stream::StreamSink;
 use crate::error::Result;
 use crate::model::record::EventId;
-use crate::time;
+use crate::time::{self, Instant};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +48,28 @@ struct Consumer {
     leases: Vec<u8>,
     name: String,
     group: String,
+    lease: Arc<Lease>,
     sink: Weak<dyn StreamSink>,
+}
+
+/// Until when a consumer is a member for sure, by the clock here: it began to ask for the time before the server gave it.
+pub(super) struct Lease(Mutex<Instant>);
+
+impl Lease {
+    /// One that was asked for at `sent`.
+    pub(super) fn asked(sent: Instant) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(sent + Duration::from_millis(LEASE))))
+    }
+
+    /// It was asked for anew at `sent`, and given; whether there was a moment without it.
+    fn renew(&self, sent: Instant) -> bool {
+        let until = sent + Duration::from_millis(LEASE);
+        std::mem::replace(&mut *self.0.lock(), until) < time::now()
+    }
+
+    pub(super) fn lasts(&self) -> bool {
+        time::now() < *self.0.lock()
+    }
 }
 
 impl Look {
@@ -73,10 +94,11 @@ impl Look {
         leases: Vec<u8>,
         name: String,
         group: String,
+        lease: Arc<Lease>,
         sink: Weak<dyn StreamSink>,
     ) -> u64 {
         let number = self.added.fetch_add(1, Ordering::Relaxed);
-        self.consumers.lock().insert(number, Consumer { leases, name, group, sink });
+        self.consumers.lock().insert(number, Consumer { leases, name, group, lease, sink });
         self.kick.notify_one();
         number
     }
@@ -117,7 +139,7 @@ impl Look {
             .flat_map(|stream| stream.keys.iter().cloned())
             .chain(consumers.iter().map(|consumer| consumer.leases.clone()))
             .collect();
-        let sent = time::wall_ms();
+        let (sent, asked) = (time::wall_ms(), time::now());
         let Value::Array(answer) = link.run(&LOOK, &keys, &args).await? else { return Err(strange()) };
         link.learn_clock(sent, answer.first().and_then(number).ok_or_else(strange)?);
         let (of_streams, of_consumers) =
@@ -128,8 +150,9 @@ impl Look {
             }
         }
         for (consumer, status) in consumers.iter().zip(of_consumers) {
-            // It is no member any more, or another's time is over.
-            if *status != Value::Int(1)
+            let was_over = *status != Value::Int(0) && consumer.lease.renew(asked);
+            // It is no member any more, or another's time is over; or it may go on.
+            if (*status != Value::Int(1) || was_over)
                 && let Some(sink) = consumer.sink.upgrade()
             {
                 sink.regrouped(&consumer.group);

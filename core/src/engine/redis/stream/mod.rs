@@ -37,7 +37,7 @@ use crate::time;
 use cells::Cells;
 pub(super) use group::RedisGroup;
 use group::{GroupKeys, number, pairs, read_group, scores, strange};
-use look::Look;
+use look::{Lease, Look};
 use publishes::Publishes;
 
 /// The most entries of the log that are read in one call.
@@ -245,6 +245,7 @@ impl RedisStream {
         args.push(time::random_u64().to_be_bytes());
         let mut names = self.keys.publish.to_vec();
         names.extend(keys.names[1..].iter().cloned());
+        let lease = Lease::asked(time::now());
         let Value::Array(answer) = self.run(&JOIN, &names, &args).await? else { return Err(strange()) };
         let (generation, fields, leases) = match &answer[..] {
             [Value::Int(1), Value::Int(generation), Value::Array(fields), Value::Array(leases)] => {
@@ -257,9 +258,11 @@ impl RedisStream {
         let owned = settings.lanes().is_some();
         let cells = Cells::read(&pairs(fields)?, &scores(leases)?, owned)?;
         let [_, _, leases] = keys.names.clone();
-        let number = self.look.consumer(leases, cells::name(consumer), name.clone(), self.sink.clone());
+        let number =
+            self.look.consumer(leases, cells::name(consumer), name.clone(), lease.clone(), self.sink.clone());
         let (link, look) = (self.link.clone(), self.look.clone());
-        let group = RedisGroup::new(link, look, keys, name, consumer, generation, owned, cells, number);
+        let group =
+            RedisGroup::new(link, look, keys, name, consumer, generation, owned, cells, number, lease);
         let group = Arc::new(group);
         let mut groups = self.groups.lock();
         groups.retain(|_, group| group.strong_count() > 0);
