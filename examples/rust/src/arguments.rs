@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// What this process is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    Node,
+    Feed,
+    Count,
     Board,
     All,
 }
@@ -17,8 +18,10 @@ pub(crate) struct Arguments {
     /// Which part of the flights, counted from 0, of how many.
     pub(crate) part: (usize, usize),
     pub(crate) data: PathBuf,
-    /// Flights a second, over all nodes.
+    /// Flights a second, over all feeds.
     pub(crate) pace: f64,
+    /// How often a consumer is killed in the middle of its work, and another begins.
+    pub(crate) kills: u32,
 }
 
 impl Arguments {
@@ -29,6 +32,7 @@ impl Arguments {
             part: (0, 1),
             data: PathBuf::from("examples/data"),
             pace: 4_000.0,
+            kills: 8,
         };
         while let Some(name) = words.next() {
             let value = words.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -38,7 +42,8 @@ impl Arguments {
                 "--data" => arguments.data = PathBuf::from(value),
                 "--role" => {
                     arguments.role = match value.as_str() {
-                        "node" => Role::Node,
+                        "feed" => Role::Feed,
+                        "count" => Role::Count,
                         "board" => Role::Board,
                         "all" => Role::All,
                         _ => return Err(bad()),
@@ -49,7 +54,12 @@ impl Arguments {
                     let pace = value.parse().ok().filter(|pace| *pace > 0.0);
                     arguments.pace = pace.ok_or_else(bad)?;
                 }
-                _ => return Err(format!("{name} is unknown; known are --url --role --part --data --pace")),
+                "--kills" => arguments.kills = value.parse().map_err(|_| bad())?,
+                _ => {
+                    return Err(format!(
+                        "{name} is unknown; known are --url --role --part --data --pace --kills"
+                    ));
+                }
             }
         }
         Ok(arguments)

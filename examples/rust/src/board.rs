@@ -1,10 +1,12 @@
-//! The board: watches the map and draws what it says.
+//! The board: reads the flights as they depart, watches the totals and draws what they say.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use ponos::{Event, Map};
+use ponos::stream::{Item, ReaderOptions, Start};
+use ponos::{Event, Map, MapOptions, Ponos, Result, Stream, StreamOptions};
+use tokio::sync::watch;
 
 use crate::flights::{Counts, Flight, totals};
 
@@ -14,19 +16,58 @@ const FRAME: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(1);
 const ROWS: usize = 12;
 
+/// What all share: the flights and their totals, in one scope.
+pub(crate) struct Board {
+    pub(crate) client: Ponos,
+    pub(crate) flights: Stream,
+    pub(crate) totals: Map,
+}
+
+impl Board {
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        let client = Ponos::open(url).await?;
+        let scope = client.scope("departures");
+        let flights = scope.stream_with("flights", StreamOptions::default().codec("json")).await?;
+        let totals = scope.map_with("totals", MapOptions::default().codec("json")).await?;
+        Ok(Self { client, flights, totals })
+    }
+}
+
+/// Reads every flight as it departs, and shows the time of the last.
+async fn follow(flights: Stream, clock: watch::Sender<String>) -> Result<()> {
+    let mut reader = flights.reader_with(ReaderOptions::default().from(Start::First)).await?;
+    loop {
+        let items = reader.next_batch(1_000).await?;
+        let last = items.into_iter().rev().find_map(Item::event);
+        match last.and_then(|event| Flight::parse(&event.payload())) {
+            Some(flight) => clock.send_replace(flight.time),
+            None => return Ok(()),
+        };
+    }
+}
+
 /// Draws until every flight of the file is counted; whether the totals are those of the file.
-pub(crate) async fn run(map: Map, flights: &[Flight]) -> bool {
+pub(crate) async fn run(board: Board, flights: &[Flight]) -> bool {
+    let (clock, time) = watch::channel(String::new());
+    let follower = tokio::spawn(follow(board.flights.clone(), clock));
+    let agrees = show(&board.totals, flights, &time).await;
+    follower.abort();
+    board.client.close().await;
+    agrees
+}
+
+async fn show(map: &Map, flights: &[Flight], time: &watch::Receiver<String>) -> bool {
     let expected = totals(flights);
     let all: i64 = expected.values().map(|counts| counts.flights).sum();
     let terminal = std::io::stdout().is_terminal();
     let mut events = map.watch("*");
     let (start, mut drawn, mut changes) = (Instant::now(), None::<Instant>, 0_u64);
     loop {
-        let counted = read(&map);
+        let counted = read(map);
         let seen: i64 = counted.values().map(|counts| counts.flights).sum();
         let every = if terminal { FRAME } else { LINE };
         if seen >= all || drawn.is_none_or(|drawn| drawn.elapsed() >= every) {
-            draw(&map, &counted, seen, all, changes, terminal);
+            draw(&time.borrow(), &counted, seen, all, changes, terminal);
             drawn = Some(Instant::now());
         }
         if seen >= all {
@@ -60,9 +101,7 @@ fn read(map: &Map) -> BTreeMap<String, Counts> {
     counted
 }
 
-fn draw(map: &Map, counted: &BTreeMap<String, Counts>, seen: i64, all: i64, changes: u64, terminal: bool) {
-    let clock =
-        map.get("clock").map(|clock| String::from_utf8_lossy(&clock).replace('"', "")).unwrap_or_default();
+fn draw(clock: &str, counted: &BTreeMap<String, Counts>, seen: i64, all: i64, changes: u64, terminal: bool) {
     let mut rows: Vec<_> = counted.iter().collect();
     rows.sort_by_key(|(airport, counts)| (-counts.flights, *airport));
     if !terminal {
