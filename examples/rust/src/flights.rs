@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 /// Minutes from which a flight counts as late.
 const LATE: i64 = 15;
 
-/// One departure.
-#[derive(Clone)]
+/// One departure. It is published as JSON, which every language reads with its codec.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Flight {
     pub(crate) time: String,
     pub(crate) delay: i64,
@@ -17,18 +17,6 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    /// As it is published: JSON, so that every language reads it with its codec.
-    pub(crate) fn json(&self) -> String {
-        json!({ "time": self.time, "delay": self.delay, "origin": self.origin }).to_string()
-    }
-
-    /// Reads what was published.
-    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
-        let fields: Value = serde_json::from_slice(payload).ok()?;
-        let text = |name: &str| Some(fields.get(name)?.as_str()?.to_owned());
-        Some(Self { time: text("time")?, delay: fields.get("delay")?.as_i64()?, origin: text("origin")? })
-    }
-
     pub(crate) fn late(&self) -> bool {
         self.delay >= LATE
     }
