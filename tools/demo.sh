@@ -117,7 +117,7 @@ start_consumer() {
     program "$language" --url "$url" --role count --data "$data" >"$logs/$name" 2>&1 &
     running[$name]=$!
     for _ in $(seq 600); do
-        if grep -q joins "$logs/$name"; then return; fi
+        if grep -qs joins "$logs/$name"; then return; fi
         sleep 0.05
     done
     echo "demo: the consumer does not join; $logs/$name says why" >&2
