@@ -18,7 +18,7 @@ help: ## list the targets
 setup: ## install what building and testing need beyond the toolchains
 	@tools/setup.sh
 
-demo: ## run the departures demo: [LANG=rust|python|node|go|all] [URL=redis://…] [ARGS=…]
+demo: ## run the departures demo, consumers killed on the way: [LANG=rust|python|node|go|all] [URL=redis://…] [ARGS=…]
 	@tools/demo.sh $(DEMO) $(ARGS)
 
 test: ## build, package, install and test everything, on memory and on Redis

@@ -2,23 +2,29 @@
 # Runs the departures demo: tools/demo.sh [--lang rust|python|node|go|all] [--url URL] [arguments of the program…]
 #
 # Every language has the same program with the same arguments:
-#   --url URL               the engine
-#   --role node|board|all   node: publish departures; board: show them; all: both in one process
-#   --part i/n              which part of the departures this process publishes
-#   --data DIR              where flights and airports are
-# With "all", four processes share one map: Rust has the board, each publishes its quarter. Processes can share
-# a map only on a server, so without --url a redis-server of our own runs for as long as the demo does.
+#   --url URL                    the engine
+#   --role feed|count|board|all  feed: publish departures; count: add them up, as one of several consumers;
+#                                board: show the totals and compare them with the file; all: all in one process
+#   --data DIR                   where the flights are
+#   --pace N                     flights a second
+#   --kills N                    with "all": how many consumers are killed on the way and replaced
+# With "all" languages, processes share one server: Node publishes, a consumer in each language counts, each is killed
+# (kill -9) in the middle of its work and another takes its place, Rust has the board. Without --url a redis-server of
+# our own runs for as long as the demo does. Fails unless the totals are exactly those of the file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 root=$PWD
 installed=$root/target/installed
 data=$root/examples/data
-started=()
+logs=$root/target/demo
+
+# What runs, by name: none of it outlives us.
+declare -A running=()
 
 finish() {
     local pid
-    for pid in ${started[@]+"${started[@]}"}; do
+    for pid in "${running[@]}"; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
@@ -77,12 +83,12 @@ program() {
 
 # Starts a redis-server on a free port and sets `url`.
 own_server() {
-    local port folder=$root/target/demo-redis
+    local port folder=$logs/redis
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     mkdir -p "$folder"
     "${PONOS_REDIS_SERVER:-redis-server}" --bind 127.0.0.1 --port "$port" --dir "$folder" \
         --save '' --appendonly no >"$folder/log" 2>&1 &
-    started+=("$!")
+    running[redis]=$!
     for _ in $(seq 100); do
         if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             url=redis://127.0.0.1:$port
@@ -94,8 +100,59 @@ own_server() {
     exit 1
 }
 
+# Names of its own for each run: what one left that was interrupted is not counted by the next.
+own_names() {
+    local prefix
+    prefix=prefix=departures-$(date +%s%N):
+    case $url in
+    memory:* | *prefix=*) ;;
+    *\?*) url=$url\&$prefix ;;
+    *) url=$url?$prefix ;;
+    esac
+}
+
+# Starts the consumer of a language and waits until it has joined.
+start_consumer() {
+    local name=$1 language=$2
+    program "$language" --url "$url" --role count --data "$data" >"$logs/$name" 2>&1 &
+    running[$name]=$!
+    for _ in $(seq 600); do
+        if grep -qs joins "$logs/$name"; then return; fi
+        sleep 0.05
+    done
+    echo "demo: the consumer does not join; $logs/$name says why" >&2
+    exit 1
+}
+
+# Kills a consumer that is at work, without a warning.
+kill_consumer() {
+    local name=$1
+    if ! kill -9 "${running[$name]}"; then
+        echo "demo: the consumer had ended before it could be killed; see $logs/$name" >&2
+        exit 1
+    fi
+    wait "${running[$name]}" 2>/dev/null || true
+    unset "running[$name]"
+    echo "a consumer is killed in the middle of its work" | tee -a "$logs/$name"
+}
+
+# Waits until a process has ended by itself, and well.
+ended() {
+    local name=$1 seconds=$2 pid=${running[$1]}
+    for _ in $(seq $((seconds * 20))); do
+        if ! kill -0 "$pid" 2>/dev/null; then
+            unset "running[$name]"
+            wait "$pid"
+            return
+        fi
+        sleep 0.05
+    done
+    echo "demo: $name does not end" >&2
+    return 1
+}
+
 all_languages() {
-    local language part=2
+    local language name languages=(python node go rust)
     case $url in
     "") own_server ;;
     memory:*)
@@ -103,17 +160,29 @@ all_languages() {
         exit 2
         ;;
     esac
-    for language in python node go; do
-        program "$language" --url "$url" --role node --part "$part/4" --data "$data" "$@" \
-            > >(sed -u "s/^/[$language] /") 2>&1 &
-        started+=("$!")
-        part=$((part + 1))
+    own_names
+    rm -f "$logs"/*-[12]
+    for language in "${languages[@]}"; do start_consumer "$language-1" "$language"; done
+    program rust --url "$url" --role board --data "$data" "$@" &
+    running[board]=$!
+    program node --url "$url" --role feed --data "$data" "$@" &
+    running[feed]=$!
+    for language in "${languages[@]}"; do
+        sleep 1
+        kill_consumer "$language-1"
+        start_consumer "$language-2" "$language"
     done
-    (program rust --url "$url" --role all --part 1/4 --data "$data" "$@")
+    ended board 120
+    ended feed 20
+    for language in "${languages[@]}"; do ended "$language-2" 20; done
+    for name in "${languages[@]/%/-1}" "${languages[@]/%/-2}"; do
+        echo "$name: $(tail -n 1 "$logs/$name")"
+    done | sort
 }
 
 language=rust
 url=
+mkdir -p "$logs"
 while [ $# -gt 0 ]; do
     case $1 in
     --lang) language=$2 ;;
@@ -126,7 +195,9 @@ done
 case $language in
 rust | python | node | go)
     prepare "$language"
-    (program "$language" --url "${url:-memory://}" --role all --part 1/1 --data "$data" "$@")
+    url=${url:-memory://}
+    own_names
+    (program "$language" --url "$url" --role all --data "$data" "$@")
     ;;
 all)
     for each in rust python node go; do prepare "$each"; done

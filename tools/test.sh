@@ -84,4 +84,5 @@ fi
 together scenarios
 together cross
 together parity
+stage "demo in all languages" tools/demo.sh --lang all
 tally

@@ -64,7 +64,7 @@ check_node() {
     fi
     found=$(compgen -G 'biome.json*' || compgen -G 'eslint.config.*' || true)
     case $found in
-    biome*) stage "node: lint and format" npx --no-install biome check . ../tests/parity ../tests/drivers ;;
+    biome*) stage "node: lint and format" npx --no-install biome check . ../tests/parity ../tests/drivers ../examples/node ;;
     eslint*) stage "node: lint" npx --no-install eslint . ;;
     *) skip "node: lint" "there is no biome.json or eslint.config in bindings-node" ;;
     esac

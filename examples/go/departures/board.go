@@ -3,11 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,40 +16,74 @@ import (
 )
 
 const (
-	frame = 100 * time.Millisecond
-	line  = time.Second
+	frame = 100 * time.Millisecond // how often the board is drawn,
+	line  = time.Second            // and printed where it cannot be drawn in place
 	shown = 12
 )
 
 type counts struct{ flights, late, delay int64 }
 
-func totalsOf(flights []flight) map[string]counts {
-	totals := map[string]counts{}
-	for _, flight := range flights {
-		of := totals[flight.origin]
-		of.flights++
-		of.delay += flight.delay
-		if flight.delay >= late {
-			of.late++
+// show draws until every flight of the file is counted; an error if the totals are not those of the file.
+func (d *departures) show(ctx context.Context, flights []flight) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var now atomic.Value
+	now.Store("")
+	follow := func(ctx context.Context) error {
+		reader, err := d.flights.Reader(ctx, ponos.FromFirst())
+		if err != nil {
+			return err
 		}
-		totals[flight.origin] = of
+		defer reader.Close()
+		for event, err := range reader.Events(ctx) {
+			if err != nil {
+				return err
+			}
+			if event.Kind == ponos.ItemEvent {
+				now.Store(event.Payload.Time)
+			}
+		}
+		return nil
 	}
-	return totals
+	draw := func(ctx context.Context) error {
+		info, err := os.Stdout.Stat()
+		terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+		every, drawn := line, time.Time{}
+		if terminal {
+			every = frame
+		}
+		for _, err := range d.totals.WatchBatches(ctx, "*", nil) {
+			if err != nil {
+				return err
+			}
+			// Each flight is one step, so each is one revision of the map.
+			done := d.totals.Revision() >= uint64(len(flights))
+			if done || time.Since(drawn) >= every {
+				d.draw(now.Load().(string), len(flights), terminal)
+				drawn = time.Now()
+			}
+			if done {
+				stop()
+				break
+			}
+		}
+		return nil
+	}
+	if err := together(ctx, draw, follow); err != nil {
+		return err
+	}
+	return verdict(d.counted(), totalsOf(flights))
 }
 
-// countedIn is what the local copy says now, all of one revision.
-func countedIn(board *ponos.Map) (map[string]counts, int64) {
-	counted, seen := map[string]counts{}, int64(0)
-	for key, value := range board.All() {
-		airport, what, found := strings.Cut(key, "/")
-		number, err := strconv.ParseInt(string(value), 10, 64)
-		if !found || err != nil {
-			continue
-		}
+// counted is what the local copy says now, all of one revision.
+func (d *departures) counted() map[string]counts {
+	counted := map[string]counts{}
+	for key, number := range d.totals.All() {
+		airport, what, _ := strings.Cut(key, "/")
 		of := counted[airport]
 		switch what {
 		case "flights":
-			of.flights, seen = number, seen+number
+			of.flights = number
 		case "late":
 			of.late = number
 		case "delay":
@@ -57,86 +91,62 @@ func countedIn(board *ponos.Map) (map[string]counts, int64) {
 		}
 		counted[airport] = of
 	}
-	return counted, seen
+	return counted
 }
 
-// show draws until every flight is counted, and says whether the totals are those of the file.
-func show(ctx context.Context, board *ponos.Map, flights []flight) (bool, error) {
-	expected, start := totalsOf(flights), time.Now()
-	info, err := os.Stdout.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	every := line
-	if terminal {
-		every = frame
+// totalsOf are the totals that the board must come to.
+func totalsOf(flights []flight) map[string]counts {
+	totals := map[string]counts{}
+	for _, flight := range flights {
+		of := totals[flight.Origin]
+		of.flights++
+		of.delay += flight.Delay
+		if flight.Delay >= late {
+			of.late++
+		}
+		totals[flight.Origin] = of
 	}
-	listening, stop := context.WithCancel(ctx)
-	defer stop()
-	var changes atomic.Int64
-	go func() {
-		for batch, err := range board.WatchBatches(listening, "*", nil) {
-			if err != nil {
-				return
-			}
-			for _, event := range batch {
-				changes.Add(int64(event.Coalesced))
-			}
-		}
-	}()
-	var drawn time.Time
-	for {
-		counted, seen := countedIn(board)
-		done := seen >= int64(len(flights))
-		if done || time.Since(drawn) >= every {
-			draw(board, counted, seen, len(flights), changes.Load(), terminal)
-			drawn = time.Now()
-		}
-		if done {
-			return verdict(expected, counted, changes.Load(), time.Since(start)), nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(frame):
-		}
-	}
+	return totals
 }
 
-func draw(board *ponos.Map, counted map[string]counts, seen int64, total int, changes int64, terminal bool) {
+func (d *departures) draw(now string, all int, terminal bool) {
+	seen, counted := d.totals.Revision(), d.counted()
 	airports := slices.SortedFunc(maps.Keys(counted), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counted[b].flights, counted[a].flights), cmp.Compare(a, b))
 	})
-	value, _ := board.Get("clock")
-	clock := strings.Trim(string(value), `"`)
 	if !terminal {
-		busiest := make([]string, 0, 3)
+		var busiest []string
 		for _, airport := range airports[:min(3, len(airports))] {
-			busiest = append(busiest, fmt.Sprintf("%s %d", airport, counted[airport].flights))
+			busiest = append(busiest, fmt.Sprint(airport, " ", counted[airport].flights))
 		}
-		fmt.Printf("%-16s  %6d of %d flights, %d changes, busiest: %s\n", clock, seen, total, changes,
-			strings.Join(busiest, ", "))
+		fmt.Printf("%-16s  %6d of %d flights, busiest: %s\n", now, seen, all, strings.Join(busiest, ", "))
 		return
 	}
-	fmt.Printf("\x1b[H\x1b[2JDEPARTURES  %s   %d of %d flights   %d changes\n\n", clock, seen, total, changes)
-	fmt.Println("airport  flights   late  mean delay")
+	fmt.Printf("\x1b[H\x1b[2JDEPARTURES  %s   %d of %d flights\n\nairport  flights   late  mean delay\n", now, seen, all)
 	for _, airport := range airports[:min(shown, len(airports))] {
 		of := counted[airport]
-		flights := float64(max(of.flights, 1))
-		fmt.Printf("%-7s %8d %5.1f%% %7.1f min\n", airport, of.flights, 100*float64(of.late)/flights,
-			float64(of.delay)/flights)
+		part, mean := 100*float64(of.late)/float64(of.flights), float64(of.delay)/float64(of.flights)
+		fmt.Printf("%-7s %8d %5.1f%% %7.1f min\n", airport, of.flights, part, mean)
 	}
 }
 
-func verdict(expected, counted map[string]counts, changes int64, took time.Duration) bool {
-	if maps.Equal(expected, counted) {
-		fmt.Printf("\nThe totals of all %d airports are those of the file (%d changes in %.1f s).\n", len(expected),
-			changes, took.Seconds())
-		return true
+func verdict(counted, expected map[string]counts) error {
+	if maps.Equal(counted, expected) {
+		flights := int64(0)
+		for _, of := range expected {
+			flights += of.flights
+		}
+		fmt.Printf("\nExact: %d flights, each counted once; the totals of all %d airports are those of the file.\n",
+			flights, len(expected))
+		return nil
 	}
-	fmt.Println("\nThe totals differ from the file:")
-	for airport, of := range expected {
-		if counted[airport] != of {
-			fmt.Printf("  %s: expected %v, got %v\n", airport, of, counted[airport])
+	fmt.Println("\nNot exact: the totals are not those of the file.")
+	both := maps.Clone(expected)
+	maps.Copy(both, counted)
+	for _, airport := range slices.Sorted(maps.Keys(both)) {
+		if counted[airport] != expected[airport] {
+			fmt.Printf("  %s: expected %+v, got %+v\n", airport, expected[airport], counted[airport])
 		}
 	}
-	return false
+	return errors.New("the totals are not exact")
 }

@@ -1,11 +1,14 @@
-//! The board: watches the map and draws what it says.
+//! The board: reads the flights as they depart, watches the totals and draws what they say.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use ponos::{Event, Map};
+use ponos::stream::{Item, ReaderOptions, Start};
+use ponos::{Codec, Json, Map, Result, Stream};
+use tokio::sync::watch;
 
+use crate::departures::Departures;
 use crate::flights::{Counts, Flight, totals};
 
 /// How often the board is drawn.
@@ -15,41 +18,48 @@ const LINE: Duration = Duration::from_secs(1);
 const ROWS: usize = 12;
 
 /// Draws until every flight of the file is counted; whether the totals are those of the file.
-pub(crate) async fn run(map: Map, flights: &[Flight]) -> bool {
-    let expected = totals(flights);
-    let all: i64 = expected.values().map(|counts| counts.flights).sum();
-    let terminal = std::io::stdout().is_terminal();
-    let mut events = map.watch("*");
-    let (start, mut drawn, mut changes) = (Instant::now(), None::<Instant>, 0_u64);
+pub(crate) async fn show(departures: &Departures, flights: &[Flight]) -> Result<bool> {
+    let (clock, time) = watch::channel(String::new());
+    tokio::select! {
+        drawn = draw_until(departures, flights.len() as u64, &time) => drawn?,
+        Err(error) = follow(&departures.flights, clock) => return Err(error),
+    }
+    Ok(verdict(&read(&departures.totals)?, &totals(flights)))
+}
+
+/// Reads every flight as it departs, and shows the time of the last.
+async fn follow(flights: &Stream, clock: watch::Sender<String>) -> Result<()> {
+    let mut reader = flights.reader_with(ReaderOptions::default().from(Start::First)).await?;
     loop {
-        let counted = read(&map);
-        let seen: i64 = counted.values().map(|counts| counts.flights).sum();
-        let every = if terminal { FRAME } else { LINE };
+        let Some(last) = reader.next_batch(1_000).await?.pop().and_then(Item::event) else { return Ok(()) };
+        let flight: Flight = Json::decode(&last.payload())?;
+        clock.send_replace(flight.time);
+    }
+}
+
+async fn draw_until(departures: &Departures, all: u64, time: &watch::Receiver<String>) -> Result<()> {
+    let terminal = std::io::stdout().is_terminal();
+    let every = if terminal { FRAME } else { LINE };
+    let mut changes = departures.totals.watch("*");
+    let mut drawn = None::<Instant>;
+    loop {
+        let seen = departures.counted();
         if seen >= all || drawn.is_none_or(|drawn| drawn.elapsed() >= every) {
-            draw(&map, &counted, seen, all, changes, terminal);
+            draw(&time.borrow(), &read(&departures.totals)?, seen, all, terminal);
             drawn = Some(Instant::now());
         }
-        if seen >= all {
-            break verdict(&counted, &expected, changes, start.elapsed());
-        }
-        let due = tokio::time::Instant::now() + every;
-        // Every change is counted; the board is drawn once a frame.
-        while let Ok(batch) = tokio::time::timeout_at(due, events.next_batch(1_024)).await {
-            let number = |event: &Event| u64::from(event.coalesced());
-            changes += batch.iter().map(number).sum::<u64>();
-            if batch.is_empty() || batch.iter().any(|event| matches!(event, Event::Resynced { .. })) {
-                break;
-            }
+        if seen >= all || changes.next_batch(1_024).await.is_empty() {
+            return Ok(());
         }
     }
 }
 
 /// What the local copy says now, all of one revision.
-fn read(map: &Map) -> BTreeMap<String, Counts> {
+fn read(map: &Map) -> Result<BTreeMap<String, Counts>> {
     let mut counted: BTreeMap<String, Counts> = BTreeMap::new();
     for (key, entry) in map.snapshot().iter() {
         let Some((airport, what)) = key.split_once('/') else { continue };
-        let number = std::str::from_utf8(&entry.value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let number = Json::decode(&entry.value)?;
         let counts = counted.entry(airport.to_owned()).or_default();
         match what {
             "flights" => counts.flights = number,
@@ -57,22 +67,20 @@ fn read(map: &Map) -> BTreeMap<String, Counts> {
             _ => counts.delay = number,
         }
     }
-    counted
+    Ok(counted)
 }
 
-fn draw(map: &Map, counted: &BTreeMap<String, Counts>, seen: i64, all: i64, changes: u64, terminal: bool) {
-    let clock =
-        map.get("clock").map(|clock| String::from_utf8_lossy(&clock).replace('"', "")).unwrap_or_default();
+fn draw(clock: &str, counted: &BTreeMap<String, Counts>, seen: u64, all: u64, terminal: bool) {
     let mut rows: Vec<_> = counted.iter().collect();
     rows.sort_by_key(|(airport, counts)| (-counts.flights, *airport));
     if !terminal {
-        let busiest: Vec<String> =
-            rows.iter().take(3).map(|(airport, counts)| format!("{airport} {}", counts.flights)).collect();
-        println!("{clock:16}  {seen:6} of {all} flights, {changes} changes, busiest: {}", busiest.join(", "));
+        let busiest = rows.iter().take(3).map(|(airport, counts)| format!("{airport} {}", counts.flights));
+        let busiest = busiest.collect::<Vec<_>>().join(", ");
+        println!("{clock:16}  {seen:6} of {all} flights, busiest: {busiest}");
         return;
     }
     let mut out = String::from("\x1b[H\x1b[2J");
-    out += &format!("DEPARTURES  {clock}   {seen} of {all} flights   {changes} changes\n\n");
+    out += &format!("DEPARTURES  {clock}   {seen} of {all} flights\n\n");
     out += "airport  flights   late  mean delay\n";
     for (airport, counts) in rows.into_iter().take(ROWS) {
         let mean = counts.delay as f64 / counts.flights.max(1) as f64;
@@ -84,26 +92,20 @@ fn draw(map: &Map, counted: &BTreeMap<String, Counts>, seen: i64, all: i64, chan
     drop(std::io::stdout().flush());
 }
 
-fn verdict(
-    counted: &BTreeMap<String, Counts>,
-    expected: &BTreeMap<String, Counts>,
-    changes: u64,
-    time: Duration,
-) -> bool {
-    let wrong: Vec<_> =
-        expected.iter().filter(|(airport, counts)| counted.get(*airport) != Some(counts)).collect();
-    let extra = counted.len() != expected.len();
-    let seconds = time.as_secs_f64();
-    if wrong.is_empty() && !extra {
-        let airports = expected.len();
+fn verdict(counted: &BTreeMap<String, Counts>, expected: &BTreeMap<String, Counts>) -> bool {
+    let (airports, flights) = (expected.len(), expected.values().map(|counts| counts.flights).sum::<i64>());
+    if counted == expected {
         println!(
-            "\nThe totals of all {airports} airports are those of the file ({changes} changes in {seconds:.1} s)."
+            "\nExact: {flights} flights, each counted once; the totals of all {airports} airports are those of the file."
         );
         return true;
     }
-    println!("\n{} airports differ from the file:", wrong.len());
-    for (airport, counts) in wrong.into_iter().take(10) {
-        println!("  {airport}: expected {counts:?}, got {:?}", counted.get(airport));
+    println!("\nNot exact: the totals are not those of the file.");
+    for airport in expected.keys().chain(counted.keys().filter(|airport| !expected.contains_key(*airport))) {
+        let (wanted, got) = (expected.get(airport), counted.get(airport));
+        if wanted != got {
+            println!("  {airport}: expected {wanted:?}, got {got:?}");
+        }
     }
     false
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 /// Minutes from which a flight counts as late.
 const LATE: i64 = 15;
 
-/// One departure.
-#[derive(Clone)]
+/// One departure. It is published as JSON, which every language reads with its codec.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Flight {
     pub(crate) time: String,
     pub(crate) delay: i64,
