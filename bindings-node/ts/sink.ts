@@ -40,8 +40,8 @@ export type SinkItem<T> = Delivery<T> | Gap | Deleted;
  * An event that a sink has handed out, to be answered: with {@link ack}, {@link nack}, {@link term} or
  * {@link ackWith}. Unanswered it is delivered again when its `ackWaitMs` is over, or its sink is closed.
  *
- * *Errors* of all answers: `conflict` if it was answered before or its `ackWaitMs` is over; `fenced` if it is not this
- * consumer's any more, as others have it, it is settled or its stream is deleted; `closed`, `timeout`, `unavailable`
+ * *Errors* of all answers: `fenced` if it is not this consumer's any more, because it was answered before or not in
+ * time, or its stream is deleted; `conflict` while an earlier answer is on its way; `closed`, `timeout`, `unavailable`
  * (see {@link PonosError.maybeApplied}); the signal's reason. *Cost*: a round trip, which all answers that meet share.
  * A cancelled answer may still count.
  */

@@ -100,8 +100,8 @@ impl StreamEvent {
 /// An event that a sink gave, to be answered once: with `ack`, `nack`, `term` or `ack_with`. Unanswered, it is delivered
 /// again when its `ack_wait` is over.
 ///
-/// Errors of all answers: `ConflictError` if it was answered before or its `ack_wait` is over; `FencedError` if it is not
-/// this sink's any more; `ClosedError`, `TimeoutError`, `UnavailableError`.
+/// Errors of all answers: `FencedError` if it is not this sink's any more, because it was answered before or not in time;
+/// `ConflictError` while an earlier answer is on its way; `ClosedError`, `TimeoutError`, `UnavailableError`.
 #[pyclass(frozen, generic, extends = StreamEvent, module = "ponos")]
 pub(crate) struct Delivery {
     given: Held<ponos::Delivery>,

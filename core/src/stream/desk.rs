@@ -390,7 +390,7 @@ impl State {
         }
         match self.consumer.answered(place) {
             Answered::Counts(count) => Ok(count),
-            Answered::Again => Err(Error::conflict("the event was answered before, or its ack_wait is over")),
+            Answered::Again => Err(Error::conflict("an answer to the event is on its way already")),
             Answered::TooLate => Err(too_late()),
         }
     }

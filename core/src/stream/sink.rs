@@ -310,8 +310,9 @@ impl Delivery {
     }
 }
 
-/// The answer to an event that a sink has handed out. *Errors* of all of them: `Conflict` if it was answered before or
-/// its `ack_wait` is over; `Fenced` if it is not this consumer's any more; `Closed`, `Timeout`, `Unavailable`.
+/// The answer to an event that a sink has handed out. *Errors* of all of them: `Fenced` if it is not this consumer's
+/// any more, because it was answered before or not in time; `Conflict` while an earlier answer is on its way; `Closed`,
+/// `Timeout`, `Unavailable`.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
     ticket: Ticket,
