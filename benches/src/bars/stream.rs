@@ -71,6 +71,14 @@ pub(crate) const BARS: &[Bar] = &[
     sooner("publish to a sink on another node, p50", TO_SINK, "p50_us", NATS, 1.0).called("NATS"),
     sooner("publish to a sink on another node, p99", TO_SINK, "p99_us", PULSE, 0.9),
     sooner("publish to a sink on another node, p99", TO_SINK, "p99_us", NATS, 1.0).called("NATS"),
+    bar(
+        "set of a map beside 1,000 idle readers and sinks, p50",
+        (RUST, "set_beside idle=1000", "p50_us"),
+        (RUST, "set_beside idle=0", "p50_us"),
+        1.1,
+        false,
+    )
+    .called("alone"),
     memory("memory: publish, 64 callers", PUBLISH_64),
     memory("memory: publish, 256 callers", PUBLISH_256),
     memory("memory: publish in batches of 500", PUBLISH_BATCH),

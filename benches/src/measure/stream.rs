@@ -1,5 +1,5 @@
 //! Streams, on any engine: publishing by many callers and in batches, reading what is there, consuming with
-//! acknowledgements, the way of an event to a reader and to a sink.
+//! acknowledgements, the way of an event to a reader and to a sink, and a write to a map beside many that wait.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::sample::Sample;
 const TIME: Duration = Duration::from_secs(2);
 /// How many events are read and consumed.
 const BACKLOG: u64 = 400_000;
+/// How many readers and sinks wait for nothing.
+const IDLE: usize = 1_000;
 /// How many events are taken and acknowledged at once.
 const BATCH: usize = 500;
 
@@ -36,7 +38,40 @@ pub async fn all(url: &str) -> Result<Vec<Sample>> {
     }
     samples.push(deliver(url, false).await?);
     samples.push(deliver(url, true).await?);
+    samples.extend(beside_idle(url).await?);
     Ok(samples)
+}
+
+/// `set` by one caller alone, then beside 1,000 idle readers and sinks of the same client.
+async fn beside_idle(url: &str) -> Result<[Sample; 2]> {
+    let client = Ponos::open(url).await?;
+    let map = client.map("beside").await?;
+    let alone = set_for_a_while(&map).await?;
+    let (mut readers, mut sinks) = (Vec::new(), Vec::new());
+    for number in 0..IDLE / 2 {
+        let stream = client.stream(&format!("idle-{number}")).await?;
+        readers.push(stream.reader().await?);
+        sinks.push(stream.sink("g").await?);
+    }
+    let beside = set_for_a_while(&map).await?;
+    drop(readers);
+    for sink in sinks {
+        sink.close().await?;
+    }
+    map.destroy().await?;
+    client.close().await;
+    let sample = |idle: usize| Sample::new("set_beside", &[("idle", json!(idle))]);
+    Ok([sample(0).latencies(alone), sample(IDLE).latencies(beside)])
+}
+
+async fn set_for_a_while(map: &ponos::Map) -> Result<Vec<u64>> {
+    let (start, mut nanos) = (Instant::now(), Vec::new());
+    while start.elapsed() < TIME {
+        let sent = Instant::now();
+        map.set("key", payload()).await?;
+        nanos.push(sent.elapsed().as_nanos() as u64);
+    }
+    Ok(nanos)
 }
 
 /// `publish` by so many callers of one client.
