@@ -145,7 +145,8 @@ impl Consumer {
 
     /// An event is dealt with: others of its key may go. Whether it was handed out.
     pub fn settled(&mut self, place: Place) -> bool {
-        if let Some(key) = self.keys.remove(&place)
+        if !self.keys.is_empty()
+            && let Some(key) = self.keys.remove(&place)
             && let Some(seqs) = self.order.get_mut(&(place.0, key))
         {
             seqs.remove(&place.1);
@@ -153,13 +154,19 @@ impl Consumer {
                 self.order.remove(&(place.0, key));
             }
         }
-        self.ready.remove(&place);
-        self.forget_out(place)
+        let handed_out = self.forget_out(place);
+        if !handed_out {
+            self.ready.remove(&place);
+        }
+        handed_out
     }
 
     fn forget_out(&mut self, place: Place) -> bool {
-        let out = self.out.remove(&place);
-        out.map(|out| self.deadlines.remove(&(out.deadline, place))).is_some()
+        let Some(out) = self.out.remove(&place) else { return false };
+        if !out.answered {
+            self.deadlines.remove(&(out.deadline, place));
+        }
+        true
     }
 
     /// The program has answered: the event does not expire any more, and stays in flight until it is

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -81,7 +82,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 struct State {
     consumer: Consumer,
-    events: HashMap<Place, Event>,
+    events: HashMap<Place, Event, RandomState>,
     news: VecDeque<Item<()>>,
     asks: Vec<Ask>,
     /// Counts memberships: an event of an earlier one is not ours any more.
@@ -96,7 +97,7 @@ impl Desk {
     pub(super) fn new(rules: Rules) -> Self {
         let state = State {
             consumer: Consumer::new(rules.clone()),
-            events: HashMap::new(),
+            events: HashMap::default(),
             news: VecDeque::new(),
             asks: Vec::new(),
             // By chance, so that what another sink of the group has handed out is not taken for ours.
@@ -341,7 +342,7 @@ impl Desk {
 /// What a sink holds, for its task.
 pub(super) struct Held<'a> {
     pub(super) consumer: &'a mut Consumer,
-    pub(super) events: &'a mut HashMap<Place, Event>,
+    pub(super) events: &'a mut HashMap<Place, Event, RandomState>,
     pub(super) news: &'a mut VecDeque<Item<()>>,
 }
 

@@ -149,7 +149,8 @@ impl Task {
         for ((lane, seq), count) in due {
             let cursor = self.lanes.get(&lane).map_or(0, |state| state.cursor);
             haul.lanes.entry(lane).or_insert_with(|| Taking::at(lane, cursor)).again.push(seq);
-            match found.get(&seq) {
+            let event = found.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| &found[at].1);
+            match event {
                 Some(event) if !event.record.is_removed() => {
                     haul.events.push(((lane, seq), count + 1, event.clone()));
                 }
@@ -164,31 +165,31 @@ impl Task {
         Ok(())
     }
 
-    /// The events of these numbers, as far as they are still in the log.
-    pub(super) async fn look_up(&self, seqs: Vec<u64>) -> Result<BTreeMap<u64, Event>> {
-        let mut found = BTreeMap::new();
-        for (first, last) in runs(seqs) {
-            let mut from = first;
-            while from <= last {
-                let Some(reached) = self.look_up_some(from, last, &mut found).await? else { break };
-                from = reached + 1;
-            }
+    /// The events of these numbers, as far as they are still in the log, in order.
+    pub(super) async fn look_up(&self, seqs: Vec<u64>) -> Result<Vec<(u64, Event)>> {
+        let mut found = Vec::new();
+        for run in runs(seqs) {
+            self.look_up_run(run, &mut found).await?;
         }
         Ok(found)
     }
 
+    async fn look_up_run(&self, (first, last): Run, found: &mut Vec<(u64, Event)>) -> Result<()> {
+        let mut from = first;
+        while from <= last {
+            let Some(reached) = self.look_up_some(from, last, found).await? else { break };
+            from = reached + 1;
+        }
+        Ok(())
+    }
+
     /// Finds some of the events from `from` to `last`; up to where, or nothing if the log ends before.
-    async fn look_up_some(
-        &self,
-        from: u64,
-        last: u64,
-        found: &mut BTreeMap<u64, Event>,
-    ) -> Result<Option<u64>> {
+    async fn look_up_some(&self, from: u64, last: u64, found: &mut Vec<(u64, Event)>) -> Result<Option<u64>> {
         let generation = self.membership.generation();
         let mut take = |page: &Batch| {
             for (seq, record) in page.from(from).take_while(|(seq, _)| *seq <= last) {
                 let id = EventId { generation, seq };
-                found.insert(seq, Event { id, at: page.at, record: record.clone() });
+                found.push((seq, Event { id, at: page.at, record: record.clone() }));
             }
             page.last()
         };
@@ -265,16 +266,17 @@ impl Task {
     /// Reads the events that were taken unread.
     pub(super) async fn read_taken(&mut self, haul: &mut Haul) -> Result<()> {
         let Some((first, last)) = haul.unread else { return Ok(()) };
-        let mut found = self.look_up((first..=last).collect()).await?;
+        let mut found = Vec::new();
+        self.look_up_run((first, last), &mut found).await?;
         if found.is_empty() {
             // It is far behind: what comes next is better passed over in one step.
             let tail =
                 time::within(self.shared.deadline(), "asking for the first event", self.shared.link.tail());
             self.scan.first = tail.await?.map_or(0, |tail| tail.first);
         }
-        let mut missing = None::<Run>;
+        let (mut missing, mut found) = (None::<Run>, found.into_iter().peekable());
         for seq in first..=last {
-            match found.remove(&seq) {
+            match found.next_if(|(number, _)| *number == seq).map(|(_, event)| event) {
                 Some(event) if !event.record.is_removed() => haul.events.push(((0, seq), 1, event)),
                 Some(_) => haul.gone.push((0, seq)),
                 None => {
