@@ -262,7 +262,8 @@ impl Scope {
     }
 }
 
-/// The place of an object that is open or is to be opened; one that was closed is opened anew.
+/// The place of an object that is open or is to be opened. Those that were closed are forgotten, with all that they
+/// hold: who opens ever new names has no more than are open.
 fn cell<T>(
     objects: &Mutex<HashMap<ObjectName, Opening<T>>>,
     scope: &str,
@@ -270,11 +271,12 @@ fn cell<T>(
     closed: impl Fn(&T) -> bool,
 ) -> Opening<T> {
     let mut objects = objects.lock();
-    let cell = objects.entry((scope.to_owned(), name.to_owned())).or_default();
-    if cell.get().is_some_and(|open| closed(open)) {
-        *cell = Arc::default();
+    let known = objects.get(&(scope.to_owned(), name.to_owned()));
+    if let Some(cell) = known.filter(|cell| !cell.get().is_some_and(|open| closed(open))) {
+        return cell.clone();
     }
-    cell.clone()
+    objects.retain(|_, cell| !cell.get().is_some_and(|open| closed(open)));
+    objects.entry((scope.to_owned(), name.to_owned())).or_default().clone()
 }
 
 /// Which options a map that is open has otherwise than it is wanted.
@@ -288,4 +290,25 @@ fn difference(open: &MapOptions, wanted: &MapOptions) -> String {
     let differ: Vec<String> =
         differ.map(|(name, open, wanted)| format!("with {name}={open}, not {wanted}")).collect();
     format!("the map is open {}; close it first or ask for the same", differ.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_closed_is_forgotten() -> Result<()> {
+        let client = Ponos::open("memory://forgets").await?;
+        let (map, stream) = (client.map("kept").await?, client.stream("kept").await?);
+        for number in 0..10 {
+            let name = format!("closed {number}");
+            client.map(&name).await?.close().await;
+            client.stream(&name).await?.close().await;
+            let open = (client.inner.maps.lock().len(), client.inner.streams.lock().len());
+            assert_eq!(open, (2, 2), "the kept and the last");
+        }
+        assert_eq!((map.len(), stream.info().await?), (0, None));
+        assert_eq!(client.map("closed 3").await?.len(), 0, "it can be opened again");
+        Ok(())
+    }
 }
