@@ -699,6 +699,33 @@ async fn a_request_gets_its_reply_or_a_time_out() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_step_with_a_part_that_is_closed_is_refused_as_a_whole() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let shop = client.scope("closed-step");
+        let (closed, open, out) =
+            (shop.map("closed").await?, shop.map("open").await?, shop.stream("out").await?);
+        closed.close().await;
+        let step = || StepBuilder::new().map(open.txn().incr("n", 1));
+        let error = within(step().map(closed.txn().incr("n", 1)).commit()).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Closed, "step.commit"));
+        let sink = out.sink("g").await?;
+        publish(&out, [1]).await?;
+        let event = next(&sink).await;
+        let error = within(event.ack_with(step().map(closed.txn().incr("n", 1)))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        event.ack_with(step()).await?;
+        out.close().await;
+        let error = step().publish(&out, [Message::new("t", "x")]).commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert_eq!(open.get("n").as_deref(), Some(&b"1"[..]), "nothing of it was done");
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn closing_ends_who_waits_for_a_reply_and_is_not_held_up_by_it() -> Result<()> {
     everywhere(async |url| {
         let client = Ponos::open(&url).await?;

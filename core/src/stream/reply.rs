@@ -71,7 +71,8 @@ impl Stream {
         asked.await.map_err(|error: Error| error.at("stream.request", self.name()))
     }
 
-    /// Replies to an event that was published by [`Stream::request`]; whether somebody still waited for it.
+    /// Replies to an event that was published by [`Stream::request`]; whether the asker was there to hear it: on Redis its
+    /// client, even if the request has timed out, in memory whoever waits.
     ///
     /// *Errors*: `Invalid` if the event is no request, or for a payload over `max_value`; `Closed`, `Timeout`,
     /// `Unavailable`. *Cost*: one round trip.
