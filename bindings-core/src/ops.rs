@@ -201,14 +201,14 @@ where
     Plain: From<Vec<S::Item>>,
 {
     if name == "close" {
-        on.as_ref().as_ref().close();
+        (*on).as_ref().close();
         return Ok(Begun::Ready(Plain::Nil));
     }
     let max = args.max()?;
     Ok(match name {
-        "take" => Begun::Ready(on.as_ref().as_ref().take(max).into()),
-        "wait" => waits(async move { on.as_ref().as_ref().ready(max).await }),
-        "next" => waits(async move { on.as_ref().as_ref().next(max).await }),
+        "take" => Begun::Ready((*on).as_ref().take(max).into()),
+        "wait" => waits(async move { (*on).as_ref().ready(max).await }),
+        "next" => waits(async move { (*on).as_ref().next(max).await }),
         _ => return Err(unknown(name)),
     })
 }

@@ -41,7 +41,7 @@ export interface PublishOptions extends EventOptions, PublishConditions {}
 
 /** How to ask. */
 export interface RequestOptions extends CallOptions {
-  /** How long to wait for the reply, at least 1 and at most 100 years. */
+  /** How long to wait for the reply: 1 ms to 100 years. */
   timeoutMs: number;
 }
 

@@ -73,12 +73,9 @@ def merge(
                         assert (stream, topic, value) == (1, "eu", {"price": 7})
                         break
     """
-    return Opening(
-        _merge(
-            [getattr(stream, "_handle", stream) for stream in streams],
-            [_start(from_), topics, replay, _seconds(max_wait)],
-        )
-    )
+    # What is no stream is for the core to refuse.
+    handles: list[Any] = [getattr(stream, "_handle", stream) for stream in streams]
+    return Opening(_merge(handles, [_start(from_), topics, replay, _seconds(max_wait)]))
 
 
 async def _merge(streams: list[Handle[Any]], options: list[object]) -> MergedReader[Any]:

@@ -61,6 +61,7 @@ impl Stream {
             self.publish_with(topic, payload, options).await?;
             let heard = async {
                 tokio::select! {
+                    biased;
                     reply = reply => reply.map_err(|_| self.shared.closed()),
                     _ = known.wait_for(|known| known.closed) => Err(self.shared.closed()),
                 }
