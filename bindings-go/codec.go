@@ -95,6 +95,12 @@ func (c coder[T]) Encode(value T) ([]byte, error) {
 	return encoded, c.fault(c.encoder, "write", err)
 }
 
+// of is the same codec for another operation, which its errors name.
+func (c coder[T]) of(operation string) coder[T] {
+	c.decoder, c.encoder = operation, operation
+	return c
+}
+
 func (c coder[T]) fault(operation, verb string, cause error) error {
 	if cause == nil {
 		return nil

@@ -359,6 +359,88 @@ func ExampleDelivery_AckWith() {
 	// 1
 }
 
+func ExampleStep_Commit() {
+	ctx := context.Background()
+	client, err := ponos.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	shop := client.Scope("shop") // what is done in one step is of one scope
+	stock, err := shop.Map(ctx, "stock", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sales, err := shop.Stream(ctx, "sales")
+	if err != nil {
+		log.Fatal(err)
+	}
+	step := ponos.NewStep(
+		stock.Txn().Incr("pen", -1),
+		sales.Messages(ponos.Message[[]byte]{Topic: "sold", Payload: []byte("pen")}),
+	)
+	err = step.Commit(ctx)
+	pens, _ := stock.Get("pen")
+	fmt.Println(string(pens), err)
+	// Output: -1 <nil>
+}
+
+func ExampleStream_Request() {
+	ctx := context.Background()
+	client, err := ponos.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	sums, err := ponos.StreamOf(ctx, client, "sums", ponos.JSON[int]())
+	if err != nil {
+		log.Fatal(err)
+	}
+	doublers, err := sums.Sink(ctx, "doublers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for event, err := range doublers.Events(ctx) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			sums.Reply(ctx, event.Item, 2*event.Payload)
+			event.Ack(ctx)
+		}
+	}()
+	fmt.Println(sums.Request(ctx, "double", 21, 5*time.Second))
+	// Output: 42 <nil>
+}
+
+func ExampleMerge() {
+	ctx := context.Background()
+	client, err := ponos.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	buys, err := client.Stream(ctx, "buys")
+	if err != nil {
+		log.Fatal(err)
+	}
+	sells, err := client.Stream(ctx, "sells")
+	if err != nil {
+		log.Fatal(err)
+	}
+	both, err := ponos.Merge(ctx, []*ponos.Stream[[]byte]{buys, sells}, ponos.MaxWait(10*time.Millisecond))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer both.Close()
+	sells.Publish(ctx, "eu", []byte("7"))
+	for event, err := range both.Events(ctx) {
+		fmt.Println(event.Stream, event.Topic, string(event.Payload), err)
+		break
+	}
+	// Output: 1 eu 7 <nil>
+}
+
 func ExampleStreamOf() {
 	type order struct {
 		ID int `json:"id"`

@@ -90,16 +90,19 @@ func (i Item[T]) fault() error { return i.Err }
 const ticketSize = 32
 
 // readDelivery reads one item as items.rs of bindings-core packs it: as a sink gives it, with its ticket if it is an event,
-// or as a reader does.
-func readDelivery[T any](a *answer, decode func([]byte) (T, error)) (d Delivery[T]) {
+// or as a reader does; of several streams, with the number of its stream for a count.
+func readDelivery[T any](a *answer, codecs ...coder[T]) (d Delivery[T]) {
 	kind, flags, headers, count := a.byte(), a.byte(), int(a.rawU16()), a.rawU32()
 	d.Kind, d.Count, d.ID, d.At = itemKinds[kind], int(count), a.rawID(), moment(a.rawU64())
 	topic, key, fields, payload := int(a.rawU32()), int(a.rawU32()), int(a.rawU32()), int(a.rawU32())
 	// One allocation for all: nothing that the caller may change reaches what is text.
 	own := answer{clone(a.take(ticketSize + topic + key + fields + payload))}
 	ticket := own.take(ticketSize)
+	codec := codecs[0]
 	if flags == 1 {
 		d.ticket = ticket
+	} else {
+		codec = codecs[count]
 	}
 	if d.Kind == ItemGap {
 		d.Next, d.Missing = own.rawID(), own.rawU64()
@@ -110,7 +113,7 @@ func readDelivery[T any](a *answer, decode func([]byte) (T, error)) (d Delivery[
 			name, value := int(own.rawU32()), int(own.rawU32())
 			d.Headers = append(d.Headers, HeaderField{own.string(name), own.take(value)})
 		}
-		d.Payload, d.Err = decode(own.take(payload))
+		d.Payload, d.Err = codec.Decode(own.take(payload))
 	}
 	return d
 }

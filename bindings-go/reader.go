@@ -18,14 +18,18 @@ type Reader[T any] struct {
 }
 
 // ReaderOption says how to read: a [Choice], or [Replay].
-type ReaderOption interface{ read() (place int, value any) }
+type ReaderOption interface {
+	MergeOption
+	read() (place int, value any)
+}
 
 // Choice is where a reader or a new group begins ([FromFirst], [FromEnd], [FromBehind], [FromTime], [FromLast]), or which
 // [Topics] it gets.
 type Choice optional
 
-func (c Choice) read() (int, any) { return c.place, c.value }
-func (c Choice) sink() (int, any) { return c.place, c.value }
+func (c Choice) read() (int, any)  { return c.place, c.value }
+func (c Choice) merge() (int, any) { return c.place, c.value }
+func (c Choice) sink() (int, any)  { return c.place, c.value }
 
 func from(place ...any) Choice { return Choice{0, place} }
 
@@ -50,7 +54,8 @@ func Topics(patterns ...string) Choice { return Choice{1, listed(patterns)} }
 
 type readerOption optional
 
-func (o readerOption) read() (int, any) { return o.place, o.value }
+func (o readerOption) read() (int, any)  { return o.place, o.value }
+func (o readerOption) merge() (int, any) { return o.place, o.value }
 
 // Replay gives the events of the past as far apart as they were published, so many times as fast.
 func Replay(speed float64) ReaderOption { return readerOption{2, speed} }
@@ -84,7 +89,7 @@ func (r *Reader[T]) Events(ctx context.Context) iter.Seq2[Item[T], error] {
 //
 // Errors: also [ErrInvalid] if max is below 1.
 func (r *Reader[T]) Batches(ctx context.Context, max int) iter.Seq2[[]Item[T], error] {
-	read := func(a *answer) Item[T] { return readDelivery(a, r.codec.Decode).Item }
+	read := func(a *answer) Item[T] { return readDelivery(a, r.codec).Item }
 	return feed(ctx, r.handle, "reader.next", max, read)
 }
 

@@ -5,7 +5,6 @@ package ponos
 import (
 	"context"
 	"iter"
-	"runtime"
 	"time"
 )
 
@@ -98,7 +97,7 @@ func (s *Sink[T]) Events(ctx context.Context) iter.Seq2[Delivery[T], error] {
 // Errors: also [ErrInvalid] if max is below 1.
 func (s *Sink[T]) Batches(ctx context.Context, max int) iter.Seq2[[]Delivery[T], error] {
 	read := func(a *answer) Delivery[T] {
-		delivery := readDelivery(a, s.codec.Decode)
+		delivery := readDelivery(a, s.codec)
 		delivery.from = s.handle
 		return delivery
 	}
@@ -169,9 +168,5 @@ func (d Delivery[T]) Progress() error {
 // otherwise; [ErrInvalid] if the step leaves the scope of the event's stream, or a part of it is bad; [ErrLimited] as
 // [Stream.Publish]. Consistency: when it returns, its maps show it here. Cost: one round trip.
 func (d Delivery[T]) AckWith(ctx context.Context, step *Step) error {
-	if step.err != nil {
-		return step.err
-	}
-	defer runtime.KeepAlive(step) // the core knows its maps and streams by number only
-	return tell(ctx, d.from, "sink.ack_with", d.ticket, step.parts)
+	return step.tell(ctx, d.from, "sink.ack_with", d.ticket)
 }

@@ -2,10 +2,14 @@
 
 package ponos
 
-import "cmp"
+import (
+	"cmp"
+	"context"
+	"runtime"
+)
 
-// Step is what is done together with the acknowledgement of an event, see [Delivery.AckWith]; nothing happens before. Its
-// maps and streams are of one [Scope], that of the event's stream.
+// Step is what is done to maps and streams at once, all or nothing; nothing happens before [Step.Commit], or before an
+// event is acknowledged with it, see [Delivery.AckWith]. They are of one [Scope], that of the event's stream.
 type Step struct {
 	parts list
 	on    []*handle // what the parts name by number
@@ -41,4 +45,20 @@ func NewStep(parts ...StepPart) *Step {
 func (s *Stream[T]) Messages(messages ...Message[T]) StepPart {
 	batch, err := s.pack(messages)
 	return part{s.to, []any{batch}, err}
+}
+
+// Commit does it, without an event.
+//
+// Errors: [ErrInvalid] if it is empty, leaves its scope or has a bad part; [ErrConflict] if a condition does not hold:
+// nothing has changed then; else those of its parts. Consistency: when it returns, the maps show it here, and nobody ever
+// sees a part of it alone at the engine. Cost: one round trip.
+func (s *Step) Commit(ctx context.Context) error { return s.tell(ctx, &nothing, "step.commit") }
+
+// tell runs an operation with the step as its last argument.
+func (s *Step) tell(ctx context.Context, on *handle, op string, args ...any) error {
+	if s.err != nil {
+		return s.err
+	}
+	defer runtime.KeepAlive(s) // the core knows its maps and streams by number only
+	return tell(ctx, on, op, append(args, s.parts)...)
 }

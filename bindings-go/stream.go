@@ -97,6 +97,38 @@ func (s *Stream[T]) Name() string { return s.to.named }
 // Codec is the name of the stream's codec.
 func (s *Stream[T]) Codec() string { return s.codec.codec.Name() }
 
+// Request publishes an event and waits for a reply to it, at most for timeout.
+//
+// Errors: as [Stream.Publish]; [ErrInvalid] for a timeout below 1 ms or over 100 years, or if the codec cannot read the
+// reply; [ErrTimeout] if no reply came in time, [ErrClosed] if the stream was closed meanwhile, or that of the context:
+// whether somebody works on it is open then. Cost: two round trips and the replier's time.
+func (s *Stream[T]) Request(ctx context.Context, topic string, payload T, timeout time.Duration) (reply T, _ error) {
+	codec := s.codec.of("stream.request")
+	encoded, err := codec.Encode(payload)
+	if err != nil {
+		return reply, err
+	}
+	read := func(a *answer) []byte { reply, _ := a.value(); return reply }
+	packed, err := do(ctx, s.to, "stream.request", read, topic, encoded, []any{timeout})
+	if err != nil {
+		return reply, err
+	}
+	return codec.Decode(packed)
+}
+
+// Reply replies to an event that was published by [Stream.Request], and tells whether the asker was there to hear it: on
+// Redis its client, even if the request has timed out, in memory whoever waits.
+//
+// Errors: [ErrInvalid] if the event is no request, for a payload over max_value, or if the codec cannot write it. Cost: one
+// round trip.
+func (s *Stream[T]) Reply(ctx context.Context, event Item[T], payload T) (bool, error) {
+	encoded, err := s.codec.of("stream.reply").Encode(payload)
+	if err != nil {
+		return false, err
+	}
+	return do(ctx, s.to, "stream.reply", (*answer).flag, listed(event.Headers), encoded)
+}
+
 // StreamInfo is how a stream is.
 type StreamInfo struct {
 	// Len is how many events it holds, Bytes how many bytes they take.

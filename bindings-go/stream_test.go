@@ -293,6 +293,108 @@ func TestClosingEndsTheLoops(t *testing.T) {
 	}
 }
 
+func TestAStepIsCommittedWithoutAnEvent(t *testing.T) { everywhere(t, commitSteps) }
+
+func commitSteps(t *testing.T, client *Client) {
+	ctx, shop := background(t, time.Minute), client.Scope("shop")
+	stock, sales := ok(shop.Map(ctx, "stock", nil)), ok(shop.Stream(ctx, "sales"))
+	step := NewStep(stock.Txn().When("stop", IfAbsent()).Incr("pen", -1), sales.Messages(message{Topic: "sold"}))
+	check(t, step.Commit(ctx))
+	check(t, step.Commit(ctx))
+	pens, _ := stock.Get("pen")
+	same(t, pens, "-2")
+	ok(stock.Set(ctx, "stop", nil))
+	equal(t, fails(t, step.Commit(ctx), ErrConflict, false).Operation, "step.commit")
+	fails(t, NewStep().Commit(ctx), ErrInvalid, false)
+	texts := ok(StreamOf(ctx, shop, "texts", Text()))
+	fails(t, NewStep(texts.Messages(Message[string]{Topic: "t", Payload: "\xff"})).Commit(ctx), ErrInvalid, false)
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	fails(t, step.Commit(canceled), ErrCanceled, false)
+	equal(t, ok(sales.Info(ctx)).Len, 2)
+}
+
+func TestRequestsGetTheirReplies(t *testing.T) { everywhere(t, askAndReply) }
+
+func askAndReply(t *testing.T, client *Client) {
+	ctx := background(t, time.Minute)
+	sums := ok(StreamOf(ctx, client, "sums", JSON[[]int]()))
+	adders := ok(sums.Sink(ctx, "adders"))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for event, err := range adders.Events(ctx) {
+			check(t, err)
+			equal(t, ok(sums.Reply(ctx, event.Item, []int{event.Payload[0] + event.Payload[1]})), true)
+			check(t, event.Ack(ctx))
+		}
+	}()
+	replies := make(chan string, 20)
+	for i := range cap(replies) {
+		go func() {
+			reply, err := sums.Request(ctx, "add", []int{i, 1}, time.Minute)
+			replies <- fmt.Sprint(reply[0]-i, err)
+		}()
+	}
+	for range cap(replies) {
+		equal(t, <-replies, "1 <nil>")
+	}
+	// The last reply may be here before its event is acknowledged.
+	becomes(t, "all is acknowledged", func() bool { return ok(sums.Info(ctx)).Groups[0].Pending == 0 })
+	check(t, adders.Close())
+	<-ended
+}
+
+func TestARequestEndsWithItsContextInTimeOrWithTheStream(t *testing.T) {
+	s, ctx := streamed(t), background(t, time.Minute)
+	r := ok(s.Reader(ctx))
+	canceled, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	ask := func(ctx context.Context, timeout time.Duration) {
+		_, err := s.Request(ctx, "t", nil, timeout)
+		ended <- err
+	}
+	go ask(canceled, time.Minute)
+	asked := take(t, r.Events(ctx), 1)[0]
+	cancel()
+	equal(t, fails(t, <-ended, ErrCanceled, true).Operation, "stream.request")
+	becomes(t, "nobody waits", func() bool { return !ok(s.Reply(ctx, asked, nil)) })
+	go ask(ctx, 20*time.Millisecond)
+	fails(t, <-ended, ErrTimeout, true)
+	go ask(ctx, time.Minute)
+	take(t, r.Events(ctx), 2)
+	check(t, s.Close())
+	fails(t, <-ended, ErrClosed, true)
+	_, err := s.Reply(ctx, asked, nil)
+	fails(t, err, ErrClosed, false)
+}
+
+func TestRequestsAndRepliesThatAreWrongAreRefused(t *testing.T) {
+	client, ctx, decoded := open(t), background(t, time.Minute), 0
+	s := ok(StreamOf(ctx, client, "s", counting{&decoded}))
+	for _, timeout := range []time.Duration{0, -time.Second, time.Microsecond} {
+		_, err := s.Request(ctx, "t", 2, timeout)
+		equal(t, strings.HasSuffix(fails(t, err, ErrInvalid, false).Message, "must be from 1 ms to 100 years"), true)
+	}
+	r := ok(s.Reader(ctx))
+	ok(s.Publish(ctx, "t", 2))
+	_, err := s.Reply(ctx, take(t, r.Events(ctx), 1)[0], 2)
+	fails(t, err, ErrInvalid, false)
+	_, err = s.Reply(ctx, Item[int]{Kind: ItemGap}, 2)
+	fails(t, err, ErrInvalid, false)
+	go func() {
+		ok(s.Reply(ctx, take(t, r.Events(ctx), 1)[0], 3)) // which the codec cannot read
+	}()
+	_, err = s.Request(ctx, "t", 2, time.Minute)
+	equal(t, errors.Is(err, errOdd), true)
+	equal(t, fails(t, err, ErrInvalid, false).Operation, "stream.request")
+	texts := ok(StreamOf(ctx, client, "texts", Text()))
+	_, err = texts.Request(ctx, "t", "\xff", time.Minute)
+	equal(t, fails(t, err, ErrInvalid, false).Operation, "stream.request")
+	_, err = texts.Reply(ctx, Item[string]{}, "\xff")
+	equal(t, fails(t, err, ErrInvalid, false).Operation, "stream.reply")
+}
+
 func TestPayloadsAreDecoded(t *testing.T) {
 	client, ctx, decoded := open(t), background(t, time.Minute), 0
 	s := ok(StreamOf(ctx, client, "s", counting{&decoded}, MaxLen(100)))

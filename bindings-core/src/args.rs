@@ -97,6 +97,10 @@ impl Args {
         float(name, self.next())
     }
 
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.0.as_slice().first(), Some(Plain::List(_)))
+    }
+
     pub(crate) fn is_float(&self) -> bool {
         matches!(self.0.as_slice().first(), Some(Plain::Float(_)))
     }
@@ -125,6 +129,13 @@ impl Args {
     /// A time that may be none at all; `what` is its name in an error.
     pub(crate) fn time(&mut self, name: &str, what: &str) -> Result<Option<Duration>> {
         duration(name, what, self.next())
+    }
+
+    /// How long a call may take, which has to be said.
+    pub(crate) fn timeout(&mut self) -> Result<Duration> {
+        let given = time("timeoutMs", "the timeout", 1.0, self.next())?;
+        let ms = given.ok_or_else(|| mistyped("the timeout", "a time", &Plain::Nil))?;
+        Ok(Duration::from_secs_f64(ms / 1e3))
     }
 
     pub(crate) fn times(&mut self, name: &str, what: &str) -> Result<Vec<Duration>> {

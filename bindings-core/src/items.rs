@@ -3,10 +3,11 @@
 //! An item is, little-endian, `kind u8, flags u8, headers u16, count u32, generation u64, seq u64, at u64, topic length
 //! u32, key length u32, length of the headers u32, payload length u32`, a ticket of 32 bytes, then the bytes of topic,
 //! key, headers and payload. Flag 1: it is from a sink, and count (how often it has been delivered) and ticket say
-//! something. A key of no bytes is none. Each header is `name length u32, value length u32`, name and value. A gap has the
+//! something. Flag 2: it is of several streams, and count is the number of its stream; flag 4: it came too late to wait
+//! for. A key of no bytes is none. Each header is `name length u32, value length u32`, name and value. A gap has the
 //! id of the first event that is missing, and in its payload `next.generation, next.seq, count` as u64.
 
-use ponos::stream::{Event, Gap, Item, Ticket};
+use ponos::stream::{Event, Gap, Item, Merged, Ticket};
 use ponos::{Delivery, EventId};
 
 use crate::packed::length;
@@ -64,6 +65,12 @@ pub(crate) fn plain<E: Into<Given>>(items: impl IntoIterator<Item = Item<E>>) ->
     Plain::Items(items.into_iter().map(|item| item.map(Into::into)).collect())
 }
 
+impl From<Vec<Item>> for Plain {
+    fn from(items: Vec<Item>) -> Self {
+        plain(items)
+    }
+}
+
 impl From<EventId> for Plain {
     fn from(id: EventId) -> Self {
         id.to_string().into()
@@ -92,18 +99,33 @@ pub(crate) fn as_ticket(bytes: &[u8]) -> Option<Ticket> {
 #[must_use]
 pub fn pack(items: &[Item<Given>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(items.len() * (HEAD + 64));
-    for item in items {
-        match item {
-            Item::Event(given) => pack_event(&mut out, given),
-            Item::Gap(Gap { first_missing, next, count }) => {
-                let numbers = [next.generation, next.seq, *count].map(u64::to_le_bytes);
-                let head = Head { kind: 1, id: *first_missing, ..Head::default() };
-                head.write(&mut out, ["", ""], &[], numbers.as_flattened());
-            }
-            _ => Head { kind: 2, ..Head::default() }.write(&mut out, ["", ""], &[], &[]),
-        }
+    items.iter().for_each(|item| pack_item(&mut out, item));
+    out
+}
+
+/// Packs items of several streams.
+#[must_use]
+pub fn pack_merged(items: Vec<Merged>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(items.len() * (HEAD + 64));
+    for Merged { stream, late, item } in items {
+        let at = out.len();
+        pack_item(&mut out, &item.map(Given::from));
+        out[at + 1] = 2 | u8::from(late) << 2;
+        out[at + 4..at + 8].copy_from_slice(&length(stream));
     }
     out
+}
+
+fn pack_item(out: &mut Vec<u8>, item: &Item<Given>) {
+    match item {
+        Item::Event(given) => pack_event(out, given),
+        Item::Gap(Gap { first_missing, next, count }) => {
+            let numbers = [next.generation, next.seq, *count].map(u64::to_le_bytes);
+            let head = Head { kind: 1, id: *first_missing, ..Head::default() };
+            head.write(out, ["", ""], &[], numbers.as_flattened());
+        }
+        _ => Head { kind: 2, ..Head::default() }.write(out, ["", ""], &[], &[]),
+    }
 }
 
 fn pack_event(out: &mut Vec<u8>, given: &Given) {
@@ -182,6 +204,10 @@ mod tests {
         assert_eq!((gap[0], gap[8], gap[16], gap[44]), (1, 3, 5, 24));
         assert_eq!((gap[HEAD], gap[HEAD + 8], gap[HEAD + 16]), (3, 9, 4));
         assert_eq!((gap[HEAD + 24], gap.len()), (2, 2 * HEAD + 24));
+        let late = Merged { stream: 258, late: true, item: Item::Deleted };
+        let packed = pack_merged(vec![late.clone(), Merged { late: false, ..late }]);
+        assert_eq!(packed[..8], [2, 6, 0, 0, 2, 1, 0, 0]);
+        assert_eq!((packed[HEAD], packed[HEAD + 1], packed.len()), (2, 2, 2 * HEAD));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use ponos::{
 use crate::args::{Args, mistyped};
 use crate::log::Logs;
 use crate::plain::{Object, Plain};
-use crate::source::SharedWatcher;
+use crate::source::{Shared, SharedWatcher, Source};
 use crate::streams;
 
 /// What an operation has led to.
@@ -73,7 +73,7 @@ const NAMES: [&str; 35] = [
 const WRITES: usize = 13;
 
 /// Those that never wait and need nothing that a fork breaks: they read what is here, or let go of something.
-const LOCAL: [&str; 13] = [
+const LOCAL: [&str; 14] = [
     "map.snapshot",
     "map.entry",
     "map.contains",
@@ -85,6 +85,7 @@ const LOCAL: [&str; 13] = [
     "map.position",
     "watch.close",
     "reader.close",
+    "merged.close",
     "log",
     "log.close",
 ];
@@ -120,6 +121,8 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
             let url = args.text("the url")?;
             Ok(waits(async move { Ponos::open(&url).await }))
         }
+        (Object::Nothing, "commit") => streams::commit(args),
+        (Object::Nothing, "merge") => streams::merged(args),
         (Object::Nothing, "version") => Ok(Begun::Ready(env!("CARGO_PKG_VERSION").into())),
         (Object::Nothing, "log") => {
             let level = args.text("the level")?;
@@ -140,9 +143,10 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
         }
         (Object::Map(_) | Object::Snapshot(_), "len") => Ok(Begun::Ready(Plain::Count(on.keys()))),
         (Object::Client(client), _) => of_client(client.clone(), name, args),
-        (Object::Watcher(watcher), _) => of_watcher(watcher.clone(), name, args),
+        (Object::Watcher(watcher), _) => of_source(watcher.clone(), name, args),
         (Object::Stream(stream), _) => streams::of_stream(stream.clone(), name, args),
         (Object::Reader(reader), _) => streams::of_reader(reader.clone(), name, args),
+        (Object::Merged(reader), _) => of_source(reader.clone(), name, args),
         (Object::Sink(sink), _) => streams::of_sink(sink.clone(), name, args),
         (Object::Map(map), _) => match write_op(name, args)? {
             Some((key, op, float)) => {
@@ -189,19 +193,23 @@ fn of_client(client: Ponos, name: &str, args: &mut Args) -> Result<Begun> {
     }
 }
 
-fn of_watcher(watcher: Arc<SharedWatcher>, name: &str, args: &mut Args) -> Result<Begun> {
-    match name {
-        "close" => {
-            watcher.close();
-            return Ok(Begun::Ready(Plain::Nil));
-        }
-        "take" => return Ok(Begun::Ready(watcher.take(usize::MAX).map_or(Plain::Nil, Plain::Events))),
-        _ => {}
+/// What watchers and readers have all: waiting and taking, in two steps or in one, and an end.
+pub(crate) fn of_source<S, O>(on: Arc<O>, name: &str, args: &mut Args) -> Result<Begun>
+where
+    S: Source + 'static,
+    O: AsRef<Shared<S>> + Send + Sync + 'static,
+    Plain: From<Vec<S::Item>>,
+{
+    if name == "close" {
+        (*on).as_ref().close();
+        return Ok(Begun::Ready(Plain::Nil));
     }
     let max = args.max()?;
     Ok(match name {
-        "next" => waits(async move { watcher.next(max).await.map(Plain::Events) }),
-        _ => waits(async move { watcher.ready(max).await }),
+        "take" => Begun::Ready((*on).as_ref().take(max).into()),
+        "wait" => waits(async move { (*on).as_ref().ready(max).await }),
+        "next" => waits(async move { (*on).as_ref().next(max).await }),
+        _ => return Err(unknown(name)),
     })
 }
 

@@ -125,6 +125,7 @@ pub fn pack(value: Plain, out: &mut Vec<u8>, lend: &mut impl FnMut(Object) -> u6
         Plain::Bytes(bytes) => pack_bytes(out, &[6], &bytes),
         Plain::Events(list) => pack_bytes(out, &[7], &events(&list)),
         Plain::Items(list) => pack_bytes(out, &[7], &items::pack(&list)),
+        Plain::Merged(list) => pack_bytes(out, &[7], &items::pack_merged(list)),
         Plain::Entries(list) => {
             pack_bytes(out, &[7], &entries(list.iter().map(|(key, entry)| (&**key, entry))));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use ponos::map::Stamps;
-use ponos::stream::Item;
+use ponos::stream::{Item, Merged};
 use ponos::{
     Bytes, Counted, Edited, Entry, Error, Event, Key, Map, Ponos, Position, Shape, Sink, Snapshot, Status,
     Stream, TxnDone, Written,
@@ -14,7 +14,7 @@ use ponos::{
 
 use crate::items::Given;
 use crate::log::{Logs, Record};
-use crate::source::{SharedReader, SharedWatcher};
+use crate::source::{SharedMerged, SharedReader, SharedWatcher};
 
 /// A value that every language has.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ pub enum Plain {
     Events(Vec<Event>),
     /// What a reader or a sink gave.
     Items(Vec<Item<Given>>),
+    /// What a merged reader gave.
+    Merged(Vec<Merged>),
     /// Entries of a map.
     Entries(Vec<(Key, Entry)>),
     /// What has no place in a call, as its language shows it.
@@ -73,6 +75,8 @@ pub enum Object {
     Stream(Stream),
     /// A reader of a stream.
     Reader(Arc<SharedReader>),
+    /// A reader of several streams.
+    Merged(Arc<SharedMerged>),
     /// A consumer of a group.
     Sink(Sink),
     /// Log records on their way.
@@ -89,7 +93,7 @@ impl Object {
             Self::Stream(stream) => stream.name(),
             Self::Reader(reader) => reader.shared.name(),
             Self::Sink(sink) => sink.group(),
-            Self::Nothing | Self::Client(_) | Self::Snapshot(_) | Self::Logs(_) => "",
+            Self::Nothing | Self::Client(_) | Self::Snapshot(_) | Self::Merged(_) | Self::Logs(_) => "",
         }
     }
 
@@ -195,6 +199,18 @@ impl From<Map> for Plain {
 impl<T: Into<Self>> From<Option<T>> for Plain {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Nil, Into::into)
+    }
+}
+
+impl From<Vec<Event>> for Plain {
+    fn from(events: Vec<Event>) -> Self {
+        Self::Events(events)
+    }
+}
+
+impl From<Vec<Merged>> for Plain {
+    fn from(items: Vec<Merged>) -> Self {
+        Self::Merged(items)
     }
 }
 
@@ -320,7 +336,9 @@ impl Plain {
             Self::Other(text) => text.clone(),
             Self::Text(text) => format!("{text:?}"),
             Self::Bytes(_) | Self::Value(..) => "bytes".into(),
-            Self::List(_) | Self::Events(_) | Self::Items(_) | Self::Entries(_) => "a list".into(),
+            Self::List(_) | Self::Events(_) | Self::Items(_) | Self::Merged(_) | Self::Entries(_) => {
+                "a list".into()
+            }
             Self::Record(_) => "a record".into(),
             Self::Object(_) => "an object".into(),
         }

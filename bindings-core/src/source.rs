@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use ponos::stream::Item;
+use ponos::stream::{Item, Merged, MergedReader};
 use ponos::{Event, EventId, Reader, Result, Watcher};
 use tokio::sync::Notify;
 
@@ -105,6 +105,12 @@ impl<S: Source> Shared<S> {
     }
 }
 
+impl<S> AsRef<Self> for Shared<S> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// A watcher with the events that it has fetched.
 #[derive(Debug)]
 pub struct Watching {
@@ -195,6 +201,39 @@ impl SharedReader {
     }
 }
 
+impl AsRef<Shared<Reading>> for SharedReader {
+    fn as_ref(&self) -> &Shared<Reading> {
+        &self.shared
+    }
+}
+
+/// A reader of several streams.
+#[derive(Debug)]
+pub struct Merging(MergedReader);
+
+impl Source for Merging {
+    type Item = Merged;
+
+    async fn ready(&mut self, _: usize) -> Result<bool> {
+        self.0.ready().await
+    }
+
+    fn take(&mut self, max: usize) -> Vec<Merged> {
+        self.0.try_next_batch(max)
+    }
+}
+
+/// A reader of several streams for many callers.
+pub type SharedMerged = Shared<Merging>;
+
+impl SharedMerged {
+    /// Takes a reader of several streams over; its errors name the stream that they are of.
+    #[must_use]
+    pub fn merge(reader: MergedReader) -> Arc<Self> {
+        Arc::new(Self::new(Merging(reader), ""))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -209,7 +248,7 @@ mod tests {
     }
 
     fn taken(watcher: &Object) -> Option<usize> {
-        match ask(watcher, "watch.take", []) {
+        match ask(watcher, "watch.take", [Plain::Count(8)]) {
             Plain::Events(events) => Some(events.len()),
             _ => None,
         }

@@ -6,43 +6,52 @@
 use std::sync::Arc;
 
 use ponos::stream::{
-    GroupInfo, Message, Order, PublishOptions, Published, ReaderOptions, SinkOptions, StreamInfo, WhenBehind,
+    GroupInfo, MAX_WAIT, Message, Order, PublishOptions, Published, REPLY_TO, ReaderOptions, SinkOptions,
+    StreamInfo, WhenBehind, merge,
 };
-use ponos::{Error, Ponos, Result, Sink, StepBuilder, Stream, StreamOptions};
+use ponos::{Bytes, Error, Ponos, Result, Shape, Sink, StepBuilder, Stream, StreamOptions};
 
 use crate::args::{Args, mistyped};
 use crate::items;
-use crate::ops::{Begun, compare, part, parts, unknown, waits};
+use crate::ops::{Begun, compare, of_source, part, parts, unknown, waits};
 use crate::plain::{Object, Plain};
-use crate::source::SharedReader;
+use crate::source::{SharedMerged, SharedReader};
 
 /// All that an error may name; first those that write.
-pub(crate) const NAMES: [&str; 23] = [
+pub(crate) const NAMES: [&str; 31] = [
     "stream.publish",
     "stream.publish_batch",
     "stream.remove",
     "stream.destroy",
     "stream.disband",
+    "stream.request",
+    "stream.reply",
+    "step.commit",
     "sink.ack",
     "sink.nack",
     "sink.term",
     "sink.ack_with",
     "client.stream",
     "stream.reader",
+    "stream.merge",
     "stream.sink",
     "stream.info",
     "stream.close",
     "reader.next",
     "reader.wait",
+    "merged.next",
+    "merged.wait",
     "sink.next",
     "sink.wait",
     "reader.take",
     "reader.position",
+    "merged.take",
+    "merged.close",
     "sink.take",
     "sink.progress",
     "sink.close",
 ];
-pub(crate) const WRITES: usize = 9;
+pub(crate) const WRITES: usize = 12;
 
 /// Opens a stream.
 pub(crate) fn open(client: &Ponos, args: &mut Args) -> Result<Begun> {
@@ -80,9 +89,8 @@ pub(crate) fn of_stream(stream: Stream, name: &str, args: &mut Args) -> Result<B
             waits(async move { stream.publish_batch(messages).await })
         }
         "reader" => {
-            args.named(&["from", "topics", "replay"])?;
-            let mut options = ReaderOptions::default().from(args.place()?).topics(args.texts("topics")?);
-            options.replay = args.float("replay")?;
+            args.named(&READING)?;
+            let options = reader_options(args)?;
             waits(async move {
                 let reader = stream.reader_with(options).await?;
                 Ok(Object::Reader(SharedReader::read(reader, stream.name())))
@@ -91,6 +99,19 @@ pub(crate) fn of_stream(stream: Stream, name: &str, args: &mut Args) -> Result<B
         "sink" => {
             let (group, options) = (args.text("the group")?, sink_options(args)?);
             waits(async move { stream.sink_with(&group, options).await.map(Object::Sink) })
+        }
+        "request" => {
+            let (topic, payload) = (args.text("the topic")?, args.bytes("the payload")?);
+            args.named(&["timeoutMs"])?;
+            let timeout = args.timeout()?;
+            waits(async move {
+                let reply = stream.request(&topic, payload, timeout).await?;
+                Ok(Plain::Value(reply, Shape::Plain))
+            })
+        }
+        "reply" => {
+            let (address, payload) = (asker(args)?, args.bytes("the payload")?);
+            waits(async move { stream.reply_to(address, payload).await })
         }
         "info" => waits(async move { stream.info().await }),
         "remove" => {
@@ -108,6 +129,39 @@ pub(crate) fn of_stream(stream: Stream, name: &str, args: &mut Args) -> Result<B
         }),
         _ => return Err(unknown(name)),
     })
+}
+
+/// Where the event that is replied to wants the reply: a language gives the headers of what it was given, as pairs.
+fn asker(args: &mut Args) -> Result<Option<Bytes>> {
+    if !args.is_list() {
+        return Err(mistyped("what is replied to", "an event that a reader or sink gave", &args.next()));
+    }
+    Ok(args.headers()?.into_iter().find(|(name, _)| name == REPLY_TO).map(|(_, address)| address))
+}
+
+/// The options of a reader, in their order.
+const READING: [&str; 3] = ["from", "topics", "replay"];
+
+fn reader_options(args: &mut Args) -> Result<ReaderOptions> {
+    let mut options = ReaderOptions::default().from(args.place()?).topics(args.texts("topics")?);
+    options.replay = args.float("replay")?;
+    Ok(options)
+}
+
+/// Reads several streams as one.
+pub(crate) fn merged(args: &mut Args) -> Result<Begun> {
+    let stream = |each| match each {
+        Plain::Object(Object::Stream(stream)) => Ok(stream),
+        other => Err(mistyped("what is merged", "a stream", &other)),
+    };
+    let streams = args.list("the streams")?.into_iter().map(stream).collect::<Result<Vec<_>>>()?;
+    args.named(&[&READING[..], &["maxWaitMs"]].concat())?;
+    let options = reader_options(args)?;
+    let max_wait = args.time("maxWaitMs", "max_wait")?.unwrap_or(MAX_WAIT);
+    Ok(waits(async move {
+        let reader = merge(&streams, options, max_wait).await?;
+        Ok(Object::Merged(SharedMerged::merge(reader)))
+    }))
 }
 
 fn sink_options(args: &mut Args) -> Result<SinkOptions> {
@@ -158,26 +212,10 @@ fn messages(args: &mut Args) -> Result<Vec<Message>> {
 }
 
 pub(crate) fn of_reader(reader: Arc<SharedReader>, name: &str, args: &mut Args) -> Result<Begun> {
-    Ok(match name {
-        "take" => {
-            let taken = reader.shared.take(args.max()?);
-            Begun::Ready(taken.map_or(Plain::Nil, items::plain))
-        }
-        "wait" => {
-            let max = args.max()?;
-            waits(async move { reader.shared.ready(max).await })
-        }
-        "next" => {
-            let max = args.max()?;
-            waits(async move { reader.shared.next(max).await.map(items::plain) })
-        }
-        "position" => Begun::Ready(reader.position(args.whole("untold")?.unwrap_or(0)).into()),
-        "close" => {
-            reader.shared.close();
-            Begun::Ready(Plain::Nil)
-        }
-        _ => return Err(unknown(name)),
-    })
+    match name {
+        "position" => Ok(Begun::Ready(reader.position(args.whole("untold")?.unwrap_or(0)).into())),
+        _ => of_source(reader, name, args),
+    }
 }
 
 pub(crate) fn of_sink(sink: Sink, name: &str, args: &mut Args) -> Result<Begun> {
@@ -219,6 +257,12 @@ pub(crate) fn of_sink(sink: Sink, name: &str, args: &mut Args) -> Result<Begun> 
         "close" => waits(async move { sink.close().await }),
         _ => return Err(unknown(name)),
     })
+}
+
+/// Commits a step by itself, without an event.
+pub(crate) fn commit(args: &mut Args) -> Result<Begun> {
+    let step = step(args)?;
+    Ok(waits(async move { step.commit().await }))
 }
 
 fn step(args: &mut Args) -> Result<StepBuilder> {
@@ -430,6 +474,76 @@ mod tests {
         let part = list([list([Plain::Object(foreign), list([]), then()])]);
         let error = failed(&sink, "sink.ack_with", vec![answer(&event), part]);
         assert!(error.message().contains("stays in one scope"), "{error}");
+    }
+
+    #[test]
+    fn a_step_is_committed_without_an_event() {
+        let client = client("commit");
+        let part = |on: &Object, what: Vec<Plain>| list([Plain::Object(on.clone())].into_iter().chain(what));
+        let incr = || list([list(["incr".into(), "n".into(), Plain::Int(1)])]);
+        let map = object(ask(&client, "client.map", ["m".into(), "bytes".into()]));
+        ask(&Object::Nothing, "step.commit", [list([part(&map, vec![list([]), incr()])])]);
+        let Plain::List(entry) = ask(&map, "map.entry", ["n".into()]) else { panic!("no entry") };
+        assert!(matches!(&entry[0], Plain::Value(value, _) if &value[..] == b"1"), "{entry:?}");
+        let error = failed(&Object::Nothing, "step.commit", vec![list([])]);
+        assert_eq!(error.to_string(), "step.commit: the step is empty");
+    }
+
+    #[test]
+    fn a_request_gets_the_reply_to_the_headers_of_its_event() {
+        let stream = stream("asking");
+        let reader = object(ask(&stream, "stream.reader", []));
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let done = move |result| sender.send(result).expect("room");
+        let args = vec!["add".into(), "1 2".into(), list([Plain::Float(60_000.0)])];
+        let Submitted::Pending(_) = submit(&stream, "stream.request", args, done) else { panic!("ready") };
+        let event = given(ask(&reader, "reader.next", [Plain::Count(1)])).remove(0);
+        let headers = || {
+            list(
+                event
+                    .event()
+                    .headers()
+                    .map(|(name, value)| list([name.to_owned().into(), Plain::Bytes(value)])),
+            )
+        };
+        let heard = |answer| matches!(answer, Plain::Bool(true));
+        assert!(heard(ask(&stream, "stream.reply", [headers(), "3".into()])));
+        let reply = receiver.recv().expect("an answer").expect("a reply");
+        assert!(matches!(&reply, Plain::Value(reply, Shape::Plain) if &reply[..] == b"3"), "{reply:?}");
+        assert!(!heard(ask(&stream, "stream.reply", [headers(), "3".into()])), "nobody waits any more");
+        let error = failed(&stream, "stream.reply", vec![list([]), "3".into()]);
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Invalid, "stream.reply"));
+        let why =
+            |timeout| refused(&stream, "stream.request", vec!["t".into(), "x".into(), timeout]).to_string();
+        assert!(why(Plain::Nil).ends_with("the timeout must be a time, not nothing"));
+        assert!(why(0.0.into()).ends_with("the timeout is 0 ms and must be from 1 ms to 100 years"));
+        let error = refused(&stream, "stream.reply", vec!["x".into(), "3".into()]).to_string();
+        assert!(error.ends_with("an event that a reader or sink gave, not \"x\""), "{error}");
+    }
+
+    #[test]
+    fn merged_streams_are_taken_like_one_that_says_which() {
+        let client = client("merging");
+        let stream =
+            |name: &'static str| object(ask(&client, "client.stream", [name.into(), "bytes".into()]));
+        let (one, two) = (stream("one"), stream("two"));
+        let both = || list([Plain::Object(one.clone()), Plain::Object(two.clone())]);
+        let wait = Plain::Record(vec![("s".into(), 0.0.into())]);
+        let options = Plain::Record(vec![("from".into(), "first".into()), ("maxWaitMs".into(), wait)]);
+        let merged = object(ask(&Object::Nothing, "stream.merge", [both(), options]));
+        publish(&two, "a");
+        ask(&merged, "merged.wait", [Plain::Count(9)]);
+        let Plain::Merged(items) = ask(&merged, "merged.take", [Plain::Count(9)]) else { panic!("no items") };
+        assert_eq!(items.iter().map(|item| (item.stream, item.late)).collect::<Vec<_>>(), [(1, false)]);
+        publish(&one, "b");
+        let Plain::Merged(items) = ask(&merged, "merged.next", [Plain::Count(9)]) else { panic!("no items") };
+        assert_eq!(items[0].stream, 0);
+        ask(&merged, "merged.close", []);
+        assert!(matches!(ask(&merged, "merged.take", [Plain::Count(9)]), Plain::Nil));
+        let error = failed(&Object::Nothing, "stream.merge", vec![list([])]);
+        assert!(error.to_string().starts_with("stream.merge: there are no streams"), "{error}");
+        let error = refused(&Object::Nothing, "stream.merge", vec![list([Plain::Object(client.clone())])]);
+        assert!(error.to_string().ends_with("what is merged must be a stream, not an object"), "{error}");
     }
 
     #[test]

@@ -149,6 +149,7 @@ impl Inside {
             Plain::Object(object) => self.give(Handle { object, calls: calls.clone(), text }),
             Plain::Events(events) => self.bytes(&packed::events(&events)),
             Plain::Items(list) => self.bytes(&given::pack(&list)),
+            Plain::Merged(list) => self.bytes(&given::pack_merged(list)),
             Plain::Entries(list) => {
                 self.bytes(&packed::entries(list.iter().map(|(key, entry)| (&**key, entry))))
             }

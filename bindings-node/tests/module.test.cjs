@@ -6,7 +6,7 @@ const ponos = require("@ponos/ponos");
 
 test("require gives the same classes and the same event loop as import", async () => {
   const imported = await import("@ponos/ponos");
-  const names = ["PonosError", "Step", "bytes", "json", "open", "setLogger", "str"];
+  const names = ["PonosError", "Step", "bytes", "json", "merge", "open", "setLogger", "str"];
   assert.deepEqual(Object.keys(ponos).sort(), names);
   for (const [name, value] of Object.entries(ponos)) assert.equal(imported[name], value);
 });

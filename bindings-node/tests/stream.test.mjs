@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { inspect } from "node:util";
-import { json, open, str } from "@ponos/ponos";
+import { json, open, Step, str } from "@ponos/ponos";
 
 const client = await open("memory://stream");
 const reason = new Error("enough");
@@ -218,6 +218,82 @@ test("what is gone is a gap, and a deleted stream is told", async () => {
   assert.deepEqual(await take(reader, 2), [8, 9]);
   assert.equal(await stream.destroy(), true);
   assert.deepEqual(await reader.next(), { value: { kind: "deleted" }, done: false });
+});
+
+test("a step is committed without an event, and may be again", async () => {
+  const shop = client.scope("commit");
+  const [stock, sales] = [
+    await shop.map("stock", { codec: json() }),
+    await shop.stream("sales", { codec: str }),
+  ];
+  const step = new Step().map(stock.txn().when("stop", "absent").incr("pen", -1));
+  step.publish(sales, { topic: "sold", payload: "pen" });
+  await step.commit();
+  await step.commit();
+  assert.deepEqual([stock.get("pen"), (await sales.info()).len], [-2, 2]);
+  await stock.set("stop", true);
+  await assert.rejects(step.commit(), { code: "PONOS_CONFLICT", operation: "step.commit" });
+  await assert.rejects(new Step().commit(), { code: "PONOS_INVALID", message: /the step is empty/ });
+  await assert.rejects(step.commit({ signal: AbortSignal.abort(reason) }), reason);
+  assert.deepEqual([stock.get("pen"), (await sales.info()).len], [-2, 2]);
+});
+
+test("requests get their replies, as the codec has them", async () => {
+  const sums = await fresh();
+  const adders = await sums.sink("adders");
+  const asked = Promise.all(
+    Array.from({ length: 20 }, (_, number) => sums.request("add", [number, 1], { timeoutMs: 10_000 })),
+  );
+  for (let count = 0; count < 20; count++) {
+    const { value: event } = await adders.next();
+    assert.equal(await sums.reply(event, { sum: event.value[0] + event.value[1] }), true);
+    await event.ack();
+  }
+  assert.deepEqual(
+    await asked,
+    Array.from({ length: 20 }, (_, number) => ({ sum: number + 1 })),
+  );
+  await adders.close();
+  const raw = await client.stream("asked");
+  const reader = await raw.reader();
+  const reply = raw.request("t", new Uint8Array([1]), { timeoutMs: 10_000 });
+  await raw.reply((await reader.next()).value, new Uint8Array([0, 255]));
+  assert.deepEqual(await reply, new Uint8Array([0, 255]));
+});
+
+test("a request ends by its signal, in time, or with the stream", async () => {
+  const stream = await fresh();
+  const reader = await stream.reader();
+  const controller = new AbortController();
+  const asked = stream.request("t", 1, { timeoutMs: 60_000, signal: controller.signal });
+  const { value: event } = await reader.next();
+  controller.abort(reason);
+  await assert.rejects(asked, (error) => error === reason);
+  while (await stream.reply(event, 1)) await pause(1); // it is gone in its own time
+  const late = { code: "PONOS_TIMEOUT", maybeApplied: true, operation: "stream.request" };
+  await assert.rejects(stream.request("t", 2, { timeoutMs: 20 }), late);
+  const waiting = stream.request("t", 3, { timeoutMs: 60_000 });
+  assert.deepEqual(await take(reader, 2), [2, 3]);
+  await stream.close();
+  await assert.rejects(waiting, { code: "PONOS_CLOSED", maybeApplied: true });
+});
+
+test("requests and replies that are wrong are refused", async () => {
+  const stream = await fresh({ maxLen: 1, whenBehind: "skip" });
+  for (const timeoutMs of [0, -1, 1e14]) {
+    const range = { code: "PONOS_INVALID", message: /must be from 1 ms to 100 years/ };
+    await assert.rejects(stream.request("t", 1, { timeoutMs }), range);
+  }
+  const wrong = [undefined, {}, { timeoutMs: "soon" }, { timeout: 5 }, null];
+  for (const options of wrong) await assert.rejects(stream.request("t", 1, options), TypeError);
+  const { id } = await stream.publish("t", 1);
+  for (let number = 2; number < 5; number++) await stream.publish("t", number);
+  const reader = await stream.reader({ from: { behind: id } });
+  const [{ value: gap }, { value: event }] = [await reader.next(), await reader.next()];
+  assert.equal(gap.kind, "gap");
+  await assert.rejects(stream.reply(event, 1), { code: "PONOS_INVALID", message: /is no request/ });
+  const none = { name: "TypeError", message: /must be an event that a reader or sink gave/ };
+  for (const other of [gap, 7, undefined]) await assert.rejects(stream.reply(other, 1), none);
 });
 
 test("info says how the stream and its groups are", async () => {

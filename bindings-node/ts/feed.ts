@@ -1,4 +1,4 @@
-// What gives things one after the other: watchers of maps, readers and sinks of streams.
+// What gives things one after the other: watchers of maps, readers and sinks of streams, readers of several streams.
 
 import { type Handle, NATIVE } from "./native.js";
 import { breath, call, read } from "./queue.js";
@@ -8,14 +8,14 @@ import { onAbort } from "./signal.js";
 const BATCH = 256;
 
 /** How many are fetched for who wants one. Of a sink one: what lies here would have to be answered in time. */
-const AHEAD = { watch: BATCH, reader: BATCH, sink: 1 };
+const AHEAD = { watch: BATCH, reader: BATCH, merged: BATCH, sink: 1 };
 type Kind = keyof typeof AHEAD;
 
 /** How many of what was fetched has not been given yet. */
 export const LEFT = Symbol("left");
 
 /**
- * What a {@link Watcher}, a {@link Reader} and a {@link Sink} have all: an async iterator, also in batches.
+ * What a {@link Watcher}, a {@link Reader}, a {@link MergedReader} and a {@link Sink} have all: an async iterator, also in batches.
  *
  * Leaving a `for await` loop by `break`, `return` or an exception closes it; so does its signal, and then calls fail
  * with the signal's reason. While a call waits, the process stays alive.
@@ -63,7 +63,7 @@ export abstract class Feed<I> implements AsyncIterableIterator<I, undefined>, As
   async *batches(max: number = BATCH): AsyncGenerator<I[], undefined> {
     try {
       while (!this.#atEnd()) {
-        const items = this.#items.slice(this.#at);
+        const items = this.#items.slice(this.#at, this.#at + max);
         this.#at += items.length;
         if (items.length > 0) yield items;
         else await this.#load(max);

@@ -33,6 +33,7 @@ export type { Feed } from "./feed.js";
 export type { Deleted, Gap, StreamEvent, StreamItem } from "./item.js";
 export { type LogLevel, type LogRecord, setLogger } from "./log.js";
 export type { PonosMap, Status } from "./map.js";
+export { type Merged, type MergedReader, type MergeOptions, merge } from "./merge.js";
 export type { CallOptions } from "./queue.js";
 export type { Opening, Reader, ReaderOptions, ReadFrom, StreamStart } from "./reader.js";
 export type { MapOptions, Scope, StreamOptions } from "./scope.js";

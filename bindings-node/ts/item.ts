@@ -129,16 +129,21 @@ export class StreamEvent<T> {
 const idAt = (data: Buffer, at: number): string =>
   `${data.readBigUInt64LE(at)}-${data.readBigUInt64LE(at + 8)}`;
 
-/** @internal What makes items of a buffer; `event` makes one of its part of it. */
-export function unpackItems<E>(event: (data: Buffer) => E): (packed: Uint8Array) => (E | Gap | Deleted)[] {
+/**
+ * @internal What makes items of a buffer: `event` makes an event of its part of it, and `made` what is given of an item.
+ */
+export function unpackItems<E, I = E | Gap | Deleted>(
+  event: (data: Buffer) => E,
+  made = (item: E | Gap | Deleted, _data: Buffer) => item as I,
+): (packed: Uint8Array) => I[] {
   return (packed) => {
     const data = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-    const items: (E | Gap | Deleted)[] = [];
+    const items: I[] = [];
     for (let at = 0, end = 0; at < data.length; at = end) {
       end = at + HEAD;
       for (let part = TOPIC; part <= PAYLOAD; part++) end += data.readUInt32LE(at + LENGTHS + 4 * part);
       const item = data.subarray(at, end);
-      items.push(item[0] === 0 ? event(item) : item[0] === 1 ? gap(item) : { kind: "deleted" });
+      items.push(made(item[0] === 0 ? event(item) : item[0] === 1 ? gap(item) : { kind: "deleted" }, item));
     }
     return items;
   };

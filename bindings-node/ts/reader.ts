@@ -54,6 +54,12 @@ export class Reader<T> extends Feed<StreamItem<T>> {
   }
 }
 
+/** @internal Options as they cross the border. */
+export function begin<O extends ReadFrom>({ from, ...options }: O): object & CallOptions {
+  const time = typeof from === "object" && from !== null && "time" in from;
+  return { ...options, from: time ? { time: Number(from.time) } : from };
+}
+
 /** What is being opened: `await` it, or loop over it at once, which closes it at the end. */
 export interface Opening<F, I> extends Promise<F>, AsyncIterable<I> {}
 

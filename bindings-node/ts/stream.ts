@@ -1,10 +1,10 @@
 // Streams: publishing, what is known of a stream, and opening readers and sinks.
 
-import type { Values } from "./codec.js";
-import type { StreamItem } from "./item.js";
-import type { Handle } from "./native.js";
+import { VALUES, type Values } from "./codec.js";
+import { StreamEvent, type StreamItem } from "./item.js";
+import { type Content, type Handle, NATIVE } from "./native.js";
 import { type CallOptions, call } from "./queue.js";
-import { type Opening, opening, Reader, type ReaderOptions, type ReadFrom } from "./reader.js";
+import { begin, type Opening, opening, Reader, type ReaderOptions, type ReadFrom } from "./reader.js";
 import { Sink, type SinkItem, type SinkOptions } from "./sink.js";
 import { PARTS } from "./txn.js";
 
@@ -38,6 +38,12 @@ export interface PublishConditions extends CallOptions {
 
 /** How to publish an event. */
 export interface PublishOptions extends EventOptions, PublishConditions {}
+
+/** How to ask. */
+export interface RequestOptions extends CallOptions {
+  /** How long to wait for the reply: 1 ms to 100 years. */
+  timeoutMs: number;
+}
 
 /** An event of a batch or of a step. */
 export interface Message<T> extends EventOptions {
@@ -138,6 +144,35 @@ export class Stream<T> implements AsyncDisposable {
   }
 
   /**
+   * Publishes an event and waits for a reply to it.
+   *
+   * *Errors*: as of {@link publish}; `invalid` for a bad `timeoutMs`; `timeout` if no reply came in time, and `closed` if
+   * the stream was closed meanwhile: whether somebody works on it is open then. *Cost*: two round trips and the replier's
+   * time.
+   *
+   * @example
+   * const sum = await sums.request("add", [1, 2], { timeoutMs: 5_000 });
+   */
+  async request(topic: string, payload: T, options: RequestOptions): Promise<T> {
+    const args = [topic, this.#values.encode(payload)];
+    return this.#values.decode(await call<Content>(this.#native, "stream.request", args, options));
+  }
+
+  /**
+   * Replies to an event that was published by {@link request}; whether the asker was there to hear it: on Redis its
+   * client, even if the request has timed out, in memory whoever waits.
+   *
+   * *Errors*: `invalid` if the event is no request, or for a payload over `max_value`. *Cost*: one round trip.
+   *
+   * @example
+   * if (event.kind === "event") await sums.reply(event, event.value[0] + event.value[1]);
+   */
+  async reply(event: StreamEvent<unknown>, payload: T, options?: CallOptions): Promise<boolean> {
+    const asked = event instanceof StreamEvent ? event.headers : event;
+    return call(this.#native, "stream.reply", [asked, this.#values.encode(payload)], options);
+  }
+
+  /**
    * Opens a reader. Loop over it at once, or await it: when it is open, it gives all that is published from then on,
    * and what {@link ReaderOptions.from} says.
    *
@@ -225,10 +260,18 @@ export class Stream<T> implements AsyncDisposable {
     return [this.#native, [...messages].map(message)];
   }
 
-  async #open<F>(op: string, args: unknown[], Feed: Made<T, F>, { from, ...options }: ReadFrom): Promise<F> {
-    const time = typeof from === "object" && from !== null && "time" in from;
-    const named = { ...options, from: time ? { time: Number(from.time) } : from };
-    return new Feed(await call(this.#native, op, args, named), this.#values, options.signal);
+  /** @internal */
+  get [NATIVE](): Handle {
+    return this.#native;
+  }
+
+  /** @internal */
+  get [VALUES](): Values<T> {
+    return this.#values;
+  }
+
+  async #open<F>(op: string, args: unknown[], Feed: Made<T, F>, options: ReadFrom): Promise<F> {
+    return new Feed(await call(this.#native, op, args, begin(options)), this.#values, options.signal);
   }
 }
 

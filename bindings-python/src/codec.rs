@@ -24,6 +24,8 @@ pub(crate) struct Codec {
     /// `None`: values are bytes and stay so.
     decode: Option<Py<PyAny>>,
     seen: Mutex<HashMap<Box<str>, Seen, RandomState>>,
+    /// Those of the streams of a merged reader, by number.
+    parts: Vec<Arc<Self>>,
 }
 
 /// A decoded value, and the bytes it was decoded from: they are kept, so no others can have their address.
@@ -35,7 +37,17 @@ struct Seen {
 impl Codec {
     /// From an object with `decode`.
     pub(crate) fn new(codec: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self { decode: Some(codec.getattr("decode")?.unbind()), seen: Mutex::default() })
+        Ok(Self { decode: Some(codec.getattr("decode")?.unbind()), ..Self::default() })
+    }
+
+    /// Those of several streams.
+    pub(crate) fn merged(parts: Vec<Arc<Self>>) -> Self {
+        Self { parts, ..Self::default() }
+    }
+
+    /// That of one of several streams.
+    pub(crate) fn part(&self, stream: usize) -> &Arc<Self> {
+        &self.parts[stream]
     }
 
     fn decode<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {

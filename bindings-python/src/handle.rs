@@ -14,7 +14,7 @@ use crate::codec::Codec;
 use crate::error::OrRaise;
 use crate::{plain, queue};
 
-/// A client, map, snapshot, watcher, stream, reader or sink; or nothing, for what is done on no object.
+/// A client, map, snapshot, watcher, stream, sink or reader; or nothing, for what is done on no object.
 #[pyclass(frozen, subclass, generic, module = "ponos")]
 pub(crate) struct Handle {
     object: Held<Object>,
@@ -53,7 +53,8 @@ fn no_key<T>(key: &Bound<'_, PyAny>, object: &Object) -> PyResult<T> {
 
 #[pymethods]
 impl Handle {
-    /// The same as another, or on no object; with a codec if one is given, as of a map that was just opened.
+    /// The same as another, or on no object; with a codec if one is given, as of a map that was just opened, or with
+    /// those of a list of streams, as of a reader that merges them.
     #[new]
     #[pyo3(signature = (of=None, codec=None, *_rest))]
     fn again(
@@ -62,7 +63,10 @@ impl Handle {
         _rest: &Bound<'_, PyTuple>,
     ) -> PyResult<Self> {
         let known = || Ok(of.map(|of| of.codec.clone()).unwrap_or_default());
-        let codec = codec.map_or_else(known, |codec| Codec::new(codec).map(Arc::new))?;
+        let codec = codec.map_or_else(known, |codec| match codec.extract::<Vec<PyRef<'_, Self>>>() {
+            Ok(streams) => Ok(Arc::new(Codec::merged(streams.iter().map(|of| of.codec.clone()).collect()))),
+            Err(_) => Codec::new(codec).map(Arc::new),
+        })?;
         Ok(Self::new(of.map(|of| of.object.read().clone()).unwrap_or_default(), codec))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ponos::stream::{Event, Gap as Missing, Item};
+use ponos::stream::{Event, Gap as Missing, Item, Merged as Of};
 use ponos::{Bytes, Shape};
 use ponos_bindings_core::items::{Given, ticket};
 use ponos_bindings_core::runtime::Held;
@@ -228,6 +228,37 @@ impl Deleted {
     fn __repr__(&self) -> &'static str {
         "Deleted()"
     }
+}
+
+/// What comes next of several streams: the number of its `stream`, in the order in which they were given, and the `item`,
+/// as a `Reader` gives it.
+#[pyclass(frozen, generic, get_all, module = "ponos")]
+pub(crate) struct Merged {
+    /// The number of its stream, in the order in which they were given.
+    stream: usize,
+    /// Whether an event that comes after it in the order was given before it: it came too late to wait for.
+    late: bool,
+    /// What it is: a `StreamEvent`, a `Gap` or `Deleted`.
+    item: Py<PyAny>,
+}
+
+#[pymethods]
+impl Merged {
+    #[classattr]
+    #[pyo3(name = "__match_args__")]
+    const MATCH_ARGS: (&'static str, &'static str) = ("stream", "item");
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (late, item) = (if self.late { "True" } else { "False" }, self.item.bind(py).repr()?);
+        Ok(format!("Merged(stream={}, late={late}, item={item})", self.stream))
+    }
+}
+
+/// An item of several streams for Python; `codec` has those of the streams.
+pub(crate) fn merged<'py>(py: Python<'py>, merged: Of, codec: &Codec) -> PyResult<Bound<'py, Merged>> {
+    let Of { stream, late, item } = merged;
+    let item = shown(py, item.map(Given::from), codec.part(stream))?.unbind();
+    Bound::new(py, Merged { stream, late, item })
 }
 
 /// An item for Python; `codec` is that of its stream.

@@ -17,6 +17,6 @@ mod _ponos {
     #[pymodule_export]
     use super::{
         codec::Value, event::Event, exit::shutdown, handle::Handle, item::Deleted, item::Delivery, item::Gap,
-        item::StreamEvent, queue::Pending, queue::Queue,
+        item::Merged, item::StreamEvent, queue::Pending, queue::Queue,
     };
 }

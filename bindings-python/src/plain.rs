@@ -67,24 +67,22 @@ pub(crate) fn shown<'py>(py: Python<'py>, plain: Plain, codec: &Arc<Codec>) -> P
         Plain::Text(text) => PyString::new(py, &text).into_any(),
         Plain::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
         Plain::Value(bytes, shape) => Bound::new(py, Value::new(bytes, shape, codec.clone()))?.into_any(),
-        Plain::List(list) => {
-            let each = |each| shown(py, each, codec);
-            PyList::new(py, list.into_iter().map(each).collect::<PyResult<Vec<_>>>()?)?.into_any()
-        }
+        Plain::List(list) => all(py, list, |each| shown(py, each, codec))?,
         Plain::Object(object) => Bound::new(py, Handle::new(object, codec.clone()))?.into_any(),
-        Plain::Events(events) => {
-            let event = |event| Bound::new(py, Event::new(event, codec.clone()));
-            PyList::new(py, events.into_iter().map(event).collect::<PyResult<Vec<_>>>()?)?.into_any()
-        }
-        Plain::Items(items) => {
-            let each = |each| item::shown(py, each, codec);
-            PyList::new(py, items.into_iter().map(each).collect::<PyResult<Vec<_>>>()?)?.into_any()
-        }
-        Plain::Entries(entries) => {
-            let pair = |(key, entry): (Key, Entry)| {
-                PyResult::Ok((PyString::new(py, &key), codec.known(py, &key, &entry)?))
-            };
-            PyList::new(py, entries.into_iter().map(pair).collect::<PyResult<Vec<_>>>()?)?.into_any()
-        }
+        Plain::Events(events) => all(py, events, |event| Bound::new(py, Event::new(event, codec.clone())))?,
+        Plain::Items(items) => all(py, items, |item| item::shown(py, item, codec))?,
+        Plain::Merged(items) => all(py, items, |item| item::merged(py, item, codec))?,
+        Plain::Entries(entries) => all(py, entries, |(key, entry): (Key, Entry)| {
+            PyResult::Ok((PyString::new(py, &key), codec.known(py, &key, &entry)?))
+        })?,
     })
+}
+
+/// A list of what becomes of each.
+fn all<'py, T, O: IntoPyObject<'py>>(
+    py: Python<'py>,
+    values: Vec<T>,
+    each: impl FnMut(T) -> PyResult<O>,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(PyList::new(py, values.into_iter().map(each).collect::<PyResult<Vec<_>>>()?)?.into_any())
 }

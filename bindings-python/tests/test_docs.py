@@ -48,8 +48,8 @@ def test_the_readme_runs(python):
 def test_the_main_ones_have_an_example():
     wanted = {"ponos", "open", "Txn", "Client.map"}
     wanted |= {f"Map.{name}" for name in ["get", "set", "incr", "list_append", "watch", "snapshot"]}
-    wanted |= {"Client.stream", "Client.scope", "Delivery.ack_with"}
-    wanted |= {f"Stream.{name}" for name in ["publish", "publish_batch", "reader", "sink"]}
+    wanted |= {"Client.stream", "Client.scope", "Delivery.ack_with", "Step.commit", "merge"}
+    wanted |= {f"Stream.{name}" for name in ["publish", "publish_batch", "reader", "request", "sink"]}
     assert wanted <= {example.id for example in examples()}
 
 

@@ -233,6 +233,109 @@ def test_a_step_is_done_with_the_acknowledgement(run, url):
     run(story())
 
 
+def test_a_step_is_committed_without_an_event_and_may_be_again(run, url):
+    async def story():
+        async with ponos.open(url) as client:
+            shop = client.scope("shop")
+            stock, sales = (
+                await shop.map("stock", codec=ponos.json),
+                await shop.stream("sales", codec=ponos.json),
+            )
+            step = ponos.Step().map(stock.txn().when("stop", absent=True).incr("pen", -1))
+            step.publish(sales, ponos.Message("sold", {"what": "pen"}))
+            await asyncio.create_task(step.commit())
+            await step.commit()
+            assert (stock["pen"], (await sales.info()).len) == (-2, 2)
+            await stock.set("stop", True)
+            with pytest.raises(ponos.ConflictError, match=r"^step\.commit: a condition of the step"):
+                await step.commit()
+            with pytest.raises(ponos.InvalidError, match="the step is empty"):
+                await ponos.Step().commit()
+            assert (stock["pen"], (await sales.info()).len) == (-2, 2)
+
+    run(story())
+
+
+def test_requests_get_their_replies_side_by_side(run, url):
+    async def story():
+        async with ponos.open(url) as client, ponos.open(url) as other:
+            sums, adders = (
+                await client.stream("sums", codec=ponos.json),
+                await other.stream("sums", codec=ponos.json),
+            )
+
+            async def add(sink):
+                async for event in sink:
+                    assert await adders.reply(event, sum(event.value)) is True
+                    await event.ack()
+
+            async with adders.sink("adders") as sink, asyncio.timeout(10):
+                adding = asyncio.create_task(add(sink))
+                asked = [sums.request("add", [number, 1], timeout=10.0) for number in range(20)]
+                assert await asyncio.gather(*asked) == list(range(1, 21))
+                await sink.close()
+                await adding
+
+    run(story())
+
+
+def test_who_gives_up_a_request_is_gone_and_a_timeout_says_what_may_be(run, url):
+    async def story():
+        async with ponos.open(url) as client:
+            s = await client.stream("s", codec=ponos.json)
+            async with s.reader() as reader:
+                asking = asyncio.create_task(s.request("t", 1, timeout=60.0))
+                event = await anext(reader)
+                asking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await asking
+                while await s.reply(event, 1):  # it is gone in its own time
+                    await asyncio.sleep(0.001)
+                with pytest.raises(
+                    ponos.TimeoutError, match=r'^stream\.request "s": the reply took longer'
+                ) as late:
+                    await s.request("t", 2, timeout=0.02)
+                assert late.value.maybe_applied
+                waiting = asyncio.create_task(s.request("t", 3, timeout=60.0))
+                assert [item.value for item in await take(reader, 2)] == [2, 3]
+                async with asyncio.timeout(2):
+                    await s.close()
+                with pytest.raises(ponos.ClosedError) as closed:
+                    await waiting
+                assert closed.value.maybe_applied
+
+    run(story())
+
+
+def test_requests_and_replies_that_are_wrong_are_refused(run, url):
+    async def story():
+        async with ponos.open(url) as client:
+            s = await client.stream("s", codec=ponos.json, max_len=1, when_behind="skip")
+            for timeout in (0, -1, 1e10):
+                with pytest.raises(ponos.InvalidError, match="must be from 1 ms to 100 years"):
+                    await s.request("t", 1, timeout=timeout)
+            with pytest.raises(TypeError, match='timeout must be a number, not "soon"'):
+                await s.request("t", 1, timeout="soon")
+            with pytest.raises(TypeError, match="the timeout must be a time, not nothing"):
+                await s.request("t", 1, timeout=None)
+            with pytest.raises(ponos.InvalidError, match="cannot be written as json"):
+                await s.request("t", float("nan"), timeout=1)
+            first = await s.publish("t", 1)
+            await publish(s, 2, 3)
+            async with s.reader(from_={"behind": first.id}) as reader:
+                gap, event = await take(reader, 2)
+                with pytest.raises(ponos.InvalidError, match="the event is no request"):
+                    await s.reply(event, 1)
+                with pytest.raises(
+                    TypeError, match="what is replied to must be an event that a reader or sink gave"
+                ):
+                    await s.reply(gap, 1)
+                with pytest.raises(TypeError, match='gave, not "event"'):
+                    await s.reply("event", 1)
+
+    run(story())
+
+
 def test_what_is_wrong_is_refused_where_it_is_given(run, url):
     async def story():
         async with ponos.open(url) as client:

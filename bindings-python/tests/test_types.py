@@ -59,6 +59,16 @@ async def main() -> None:
                     reveal_type(number)
                     acked = asyncio.create_task(event.ack())
                     await event.ack_with(ponos.Step().map(numbers.txn()).publish(orders, ponos.Message("t", 1)))
+        reveal_type(await orders.request("t", 7, timeout=1.0))
+        async with ponos.merge([orders, orders], from_="first", max_wait=0.1) as both:
+            async for merged in both:
+                reveal_type(merged.stream)
+                if merged.item.kind == "event":
+                    reveal_type(merged.item.value)
+                    await orders.reply(merged.item, 8)
+        reveal_type(await ponos.merge([orders, await client.stream("raw")]))
+        await ponos.Step().map(numbers.txn()).commit()
+        await orders.request("t", 7)  # wrong
         await orders.publish("t", "text")  # wrong
         await orders.sink("g", order="rising")  # wrong
         orders.reader(from_="yesterday")  # wrong
@@ -93,6 +103,10 @@ WANTED = [
     "Gap | Deleted",
     "list[Delivery[int] | Gap | Deleted]",
     "int",
+    "int",
+    "int",
+    "int",
+    "MergedReader[Any]",
 ]
 
 
@@ -105,7 +119,7 @@ def test_types_are_precise(tmp_path):
     short = [
         note.replace("builtins.", "").replace("ponos._ponos.", "").replace("ponos.", "") for note in notes
     ]
-    for module in ("client.", "map.", "snapshot.", "txn.", "stream."):
+    for module in ("client.", "map.", "snapshot.", "txn.", "stream.", "merge."):
         short = [note.replace(module, "") for note in short]
     assert short == WANTED, said
     wrong = [number for number, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")]

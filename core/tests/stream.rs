@@ -10,8 +10,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use ponos::stream::{
-    Delivery, Event, Item, MAX_WAIT, Message, Order, PublishOptions, Reader, ReaderOptions, Sink,
-    SinkOptions, Start, StreamOptions, WhenBehind, merge,
+    Delivery, Event, Item, MAX_WAIT, Merged, Message, Order, PublishOptions, REPLY_TO, Reader, ReaderOptions,
+    Sink, SinkOptions, Start, StreamOptions, WhenBehind, merge,
 };
 use ponos::{Error, ErrorKind, Ponos, Result, StepBuilder, Stream};
 use ponos_test_support::RedisServer;
@@ -696,6 +696,126 @@ async fn a_request_gets_its_reply_or_a_time_out() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_step_with_a_part_that_is_closed_is_refused_as_a_whole() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let shop = client.scope("closed-step");
+        let (closed, open, out) =
+            (shop.map("closed").await?, shop.map("open").await?, shop.stream("out").await?);
+        closed.close().await;
+        let step = || StepBuilder::new().map(open.txn().incr("n", 1));
+        let error = within(step().map(closed.txn().incr("n", 1)).commit()).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Closed, "step.commit"));
+        let sink = out.sink("g").await?;
+        publish(&out, [1]).await?;
+        let event = next(&sink).await;
+        let error = within(event.ack_with(step().map(closed.txn().incr("n", 1)))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        event.ack_with(step()).await?;
+        out.close().await;
+        let error = step().publish(&out, [Message::new("t", "x")]).commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert_eq!(open.get("n").as_deref(), Some(&b"1"[..]), "nothing of it was done");
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn closing_ends_who_waits_for_a_reply_and_is_not_held_up_by_it() -> Result<()> {
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let stream = client.stream("closed-asking").await?;
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            let error = stream.request("t", "", timeout).await.unwrap_err();
+            assert_eq!((error.kind(), error.operation()), (ErrorKind::Invalid, "stream.request"));
+        }
+        let mut reader = stream.reader().await?;
+        let asks = stream.clone();
+        let asked = tokio::spawn(async move { asks.request("t", "", Duration::from_secs(3_600)).await });
+        let request = read(&mut reader).await;
+        assert!(request.header(REPLY_TO).is_some());
+        let start = Instant::now();
+        stream.close().await;
+        let error = within(asked).await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.maybe_applied()), (ErrorKind::Closed, true));
+        assert!(start.elapsed() < Duration::from_secs(2), "closing has not waited for the reply");
+        assert_eq!(stream.reply(&request, "").await.unwrap_err().kind(), ErrorKind::Closed);
+        client.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn news_of_a_merged_stream_come_where_they_belong_and_who_gives_up_waiting_loses_nothing() -> Result<()>
+{
+    everywhere(async |url| {
+        let client = Ponos::open(&url).await?;
+        let few = StreamOptions::default().max_len(2).when_behind(WhenBehind::Skip);
+        let streams = [client.stream_with("n0", few).await?, client.stream("n1").await?];
+        let start = ReaderOptions::default();
+        assert_eq!(
+            merge(&streams, start.clone(), Duration::MAX).await.unwrap_err().kind(),
+            ErrorKind::Invalid
+        );
+        let mut merged = merge(&streams, start, Duration::from_secs(3_600)).await?;
+        publish(&streams[0], [1, 2]).await?;
+        for _ in 0..9 {
+            assert!(tokio::time::timeout(Duration::from_millis(5), merged.next()).await.is_err());
+        }
+        streams[0].destroy().await?;
+        publish(&streams[0], [3]).await?;
+        assert!(merged.try_next_batch(9).is_empty(), "the other stream may have earlier ones");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        publish(&streams[1], [4]).await?;
+        let mut items = Vec::new();
+        while items.len() < 4 {
+            items.extend(within(merged.next_batch(3)).await?);
+        }
+        let shown = |merged: &Merged| match &merged.item {
+            Item::Event(event) => (merged.stream, text(event)),
+            other => (merged.stream, format!("{other:?}")),
+        };
+        let wanted = [(0, "1"), (0, "2"), (0, "Deleted"), (0, "3")].map(|(at, text)| (at, text.to_owned()));
+        assert_eq!(items.iter().map(shown).collect::<Vec<_>>(), wanted);
+        assert!(!items.iter().any(|merged| merged.late));
+        client.close().await;
+        assert_eq!(within(merged.next_batch(9)).await?.len(), 1, "what waited is given at the end");
+        assert!(within(merged.next_batch(9)).await?.is_empty());
+        merged.close();
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_merged_stream_that_is_far_ahead_is_not_read_on_for_ever() -> Result<()> {
+    let client = Ponos::open("memory://far-ahead").await?;
+    let streams = [client.stream("f0").await?, client.stream("f1").await?];
+    for _ in 0..12 {
+        let batch = (0..1_000).map(|number| Message::new("t", number.to_string())).collect();
+        streams[0].publish_batch(batch).await?;
+    }
+    let start = ReaderOptions::default().from(Start::First);
+    let mut merged = merge(&streams, start, Duration::from_secs(3_600)).await?;
+    assert!(tokio::time::timeout(Duration::from_millis(50), merged.next()).await.is_err());
+    let waits = format!("{merged:?}");
+    assert_eq!(waits, "MergedReader(2 streams, 5000 events wait)");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    publish(&streams[1], ["x"]).await?;
+    let mut seen = 0;
+    while seen < 12_000 {
+        for merged in within(merged.next_batch(100)).await? {
+            seen += 1;
+            assert_eq!((merged.stream, merged.item.position().seq), (0, seen));
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]

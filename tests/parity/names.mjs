@@ -51,8 +51,18 @@ const orders = await client.scope("names").stream("s", { codec: ponos.json() });
 const sink = await orders.sink("g");
 await orders.publish("t", 1);
 const [reader, { value: delivery }] = [await orders.reader(), await sink.next()];
+const merged = await ponos.merge([orders]);
 const ofMaps = [client, map, map.snapshot(), map.txn(), map.watch()];
-for (const object of [...ofMaps, client.scope("s"), orders, reader, sink, delivery, new ponos.Step()]) {
+for (const object of [
+  ...ofMaps,
+  client.scope("s"),
+  orders,
+  reader,
+  merged,
+  sink,
+  delivery,
+  new ponos.Step(),
+]) {
   const name = object.constructor.name;
   const said = new Set();
   for (let at = classes.get(name); at; at = classes.get(at.base)) {

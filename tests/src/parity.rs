@@ -56,7 +56,17 @@ fn member(name: &str) -> Option<(&str, &str)> {
 #[must_use]
 pub fn go(doc: &str) -> BTreeSet<String> {
     let classes = [
-        "Client", "Map", "TypedMap", "Snapshot", "Txn", "Scope", "Stream", "Reader", "Sink", "Delivery",
+        "Client",
+        "Map",
+        "TypedMap",
+        "Snapshot",
+        "Txn",
+        "Scope",
+        "Stream",
+        "Reader",
+        "MergedReader",
+        "Sink",
+        "Delivery",
         "Step",
     ];
     let named = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
@@ -70,7 +80,7 @@ pub fn go(doc: &str) -> BTreeSet<String> {
     names.collect()
 }
 
-/// The public methods of the crate's classes, and those of traits, from its sources.
+/// The public functions that wait and the methods of the crate's classes, and those of traits, from its sources.
 #[must_use]
 pub fn rust(source: &str) -> BTreeSet<String> {
     let classes = [
@@ -83,6 +93,7 @@ pub fn rust(source: &str) -> BTreeSet<String> {
         "Scope",
         "Stream",
         "Reader",
+        "MergedReader",
         "Sink",
         "Delivery",
         "StepBuilder",
@@ -107,10 +118,12 @@ pub fn rust(source: &str) -> BTreeSet<String> {
                 before.split_whitespace().all(|word| ["async", "const"].contains(&word))
             })
         });
+        let named =
+            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         if let (Some(class), Some((_, method))) = (class, method) {
-            let name: String = method.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            names.insert(format!("{class}::{name}"));
+            names.insert(format!("{class}::{}", named(method)));
         }
+        names.extend(line.strip_prefix("pub async fn ").map(named));
         if line == "}" {
             class = None;
         }
@@ -166,7 +179,11 @@ mod tests {
         let source = "impl Map {\n    pub async fn set(&self) {\n    }\n    fn own(&self) {}\n    pub(crate) fn inner() {}\n}\n\
                       impl Drop for Watcher {\n    fn drop(&mut self) {}\n}\nimpl Other {\n    pub fn no() {}\n}\n\
                       impl<V, C: Codec<V>> TypedMap<V, C> {\n    pub const fn map(&self) {}\n}\n\
-                      impl<V> fmt::Debug for TypedMap<V, C> {\n    fn fmt(&self) {}\n}\n";
-        assert_eq!(rust(source), ["Map::set", "TypedMap::map", "Watcher::drop"].map(str::to_owned).into());
+                      impl<V> fmt::Debug for TypedMap<V, C> {\n    fn fmt(&self) {}\n}\n\
+                      pub async fn merge() {}\nasync fn inner() {}\n";
+        assert_eq!(
+            rust(source),
+            ["Map::set", "TypedMap::map", "Watcher::drop", "merge"].map(str::to_owned).into()
+        );
     }
 }

@@ -8,6 +8,9 @@ import {
   type Gap,
   json,
   type MapEvent,
+  type Merged,
+  type MergedReader,
+  merge,
   open,
   PonosError,
   type PonosMap,
@@ -186,6 +189,23 @@ async function streams(): Promise<void> {
     break;
   }
   is<Awaited<ReturnType<typeof orders.info>>, StreamInfo | undefined>(true);
+
+  const merged = await merge([orders, orders], { from: "first", topics: ["created"], maxWaitMs: 5 });
+  is<typeof merged, MergedReader<Order>>(true);
+  for await (const each of merged) {
+    is<typeof each, Merged<Order>>(true);
+    if (each.item.kind === "event") await orders.reply(each.item, order).catch(() => {});
+    break;
+  }
+  for await (const each of merge([orders, raw], { from: "first" })) {
+    is<typeof each.item, StreamItem<Order | Uint8Array>>(true);
+    break;
+  }
+  const reply = await orders.request("ask", order, { timeoutMs: 1 }).catch(() => undefined);
+  is<typeof reply, Order | undefined>(true);
+  // @ts-expect-error: for how long is to be said
+  await orders.request("ask", order).catch(() => {});
+  await new Step().map(totals.txn().incr("n")).commit({ signal: AbortSignal.timeout(1_000) });
 }
 
 async function errors(): Promise<void> {

@@ -22,7 +22,7 @@ Every node reads its own copy with no round trip; writes are atomic; changes arr
 A stream is an ordered log of events: readers each see all of it, the sinks of a group share the work. See `Stream`.
 """
 
-from ._ponos import Deleted, Delivery, Event, Gap, StreamEvent
+from ._ponos import Deleted, Delivery, Event, Gap, Merged, StreamEvent
 from .client import Client, Scope
 
 # These have names of builtins or of the standard library: `from ponos import *` leaves them out.
@@ -44,15 +44,16 @@ from .error import (
 from .error import TimeoutError as TimeoutError
 from .log import disable_logging, enable_logging
 from .map import Map, Snapshot, Status
+from .merge import MergedReader, merge
 from .opening import Opening
 from .record import Counted, Edited, Entry, TxnDone, Written
 from .stream import GroupInfo, Message, Published, Reader, Sink, Step, Stream, StreamInfo
 from .txn import Txn
 from .watch import Watch
 
-__all__ = ["Client", "Codec", "Opening", "Scope", "disable_logging", "enable_logging", "raw", "text"]
+__all__ = ["Client", "Codec", "Opening", "Scope", "disable_logging", "enable_logging", "merge", "raw", "text"]
 __all__ += ["Counted", "Edited", "Entry", "Event", "Map", "Snapshot", "Status", "Txn", "TxnDone", "Watch"]
-__all__ += ["Deleted", "Delivery", "Gap", "GroupInfo", "Message", "Published", "Reader", "Sink", "Step"]
-__all__ += ["Stream", "StreamEvent", "StreamInfo", "Written"]
+__all__ += ["Deleted", "Delivery", "Gap", "GroupInfo", "Merged", "MergedReader", "Message", "Published"]
+__all__ += ["Reader", "Sink", "Step", "Stream", "StreamEvent", "StreamInfo", "Written"]
 __all__ += ["ClosedError", "ConflictError", "FencedError", "InternalError", "InvalidError", "LimitedError"]
 __all__ += ["NotFoundError", "PonosError", "QuorumError", "UnavailableError"]

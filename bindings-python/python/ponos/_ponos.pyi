@@ -9,8 +9,8 @@ from typing_extensions import disjoint_base
 
 from .stream import Step
 
-__all__ = ["Deleted", "Delivery", "Event", "Gap", "Handle", "Pending", "Queue", "StreamEvent", "Value"]
-__all__ += ["shutdown"]
+__all__ = ["Deleted", "Delivery", "Event", "Gap", "Handle", "Merged", "Pending", "Queue", "StreamEvent"]
+__all__ += ["Value", "shutdown"]
 
 _T = TypeVar("_T")
 _V = TypeVar("_V")
@@ -115,5 +115,15 @@ class Deleted:
     """The stream was deleted; what comes next belongs to its next life."""
 
     kind: Literal["deleted"]
+
+@final
+class Merged(Generic[_V]):
+    """What comes next of several streams: the number of its `stream` and the `item`, as a `Reader` gives it."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    __match_args__ = ("stream", "item")
+    stream: int
+    late: bool
+    item: StreamEvent[_V] | Gap | Deleted
 
 def shutdown(seconds: float) -> None: ...

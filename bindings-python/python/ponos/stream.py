@@ -14,7 +14,7 @@ from .codec import Codec
 from .opening import Opening
 from .runtime import do
 from .txn import Txn
-from .watch import Feed
+from .watch import Feed, ReadFeed
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -110,8 +110,8 @@ class Message(Generic[V]):
 
 
 class Step:
-    """What is done together with the acknowledgement of an event, in one step; nothing happens before
-    `Delivery.ack_with`. Its maps and streams are of one scope, that of the event: see `Client.scope`."""
+    """What is done to maps and streams in one step, all or nothing; nothing happens before `commit`, or before an event
+    is acknowledged with it (`Delivery.ack_with`). They are of one scope, that of the event: see `Client.scope`."""
 
     __slots__ = ("_parts",)
 
@@ -128,8 +128,25 @@ class Step:
         self._parts.append([stream._handle, [message._plain(stream._encode) for message in messages]])
         return self
 
+    async def commit(self) -> None:
+        """Does it, without an event.
 
-class Reader(Feed[StreamEvent[V] | Gap | Deleted]):
+        Errors: `InvalidError` if it is empty, leaves its scope or has a bad part; `ConflictError` if a condition does not
+        hold: nothing has changed then; those of its parts.
+        Consistency: when this returns, the maps show it here, and nobody ever sees a part of it alone at the engine.
+        Cost: one round trip.
+
+            client = await ponos.open("memory://")
+            shop = client.scope("shop")
+            stock, sales = await shop.map("stock", codec=ponos.json), await shop.stream("sales", codec=ponos.text)
+            step = ponos.Step().map(stock.txn().incr("pen", -1)).publish(sales, ponos.Message("sold", "pen"))
+            await step.commit()
+            assert stock["pen"] == -1
+        """
+        await do(Handle()._ask, "step.commit", self._parts)
+
+
+class Reader(ReadFeed[StreamEvent[V] | Gap | Deleted]):
     """Every event of a stream from its start on, in order, each once: `async for item in reader`.
 
     An item is a `StreamEvent`; a `Gap`, if events that were to come were trimmed before they could be read; or
@@ -140,20 +157,12 @@ class Reader(Feed[StreamEvent[V] | Gap | Deleted]):
 
     __slots__ = ()
 
-    _take, _wait = "reader.take", "reader.wait"
+    _take, _wait, _close = "reader.take", "reader.wait", "reader.close"
 
     @property
     def position(self) -> str:
         """Where the program is: `from_={"behind": reader.position}` goes on after the item it was given last."""
         return self._handle._ask("reader.position", len(self._buffer))
-
-    def close(self) -> None:
-        """Ends it: whoever waits is at the end. A second call does nothing."""
-        self._buffer.clear()
-        self._handle._ask("reader.close")
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
 
 
 class Sink(Feed[Delivery[V] | Gap | Deleted]):
@@ -266,6 +275,34 @@ class Stream(Generic[V]):
         plain = [message._plain(self._encode) for message in messages]
         done = await do(self._handle._ask, "stream.publish_batch", plain, [expect_last, if_exists])
         return [Published(*each) for each in done]
+
+    async def request(self, topic: str, payload: V, *, timeout: float) -> V:
+        """Publishes an event and waits for a reply to it, at most `timeout` seconds.
+
+        Errors: as `publish`; `InvalidError` for a `timeout` below 1 ms or over 100 years; `TimeoutError` if no reply came
+        in time, and `ClosedError` if the stream was closed meanwhile: whether somebody works on it is open then.
+        Cost: two round trips and the replier's time.
+
+            client = await ponos.open("memory://")
+            sums = await client.stream("sums", codec=ponos.json)
+            async with sums.sink("adders") as adders:
+                asking = asyncio.create_task(sums.request("add", [1, 2], timeout=5.0))
+                event = await anext(adders)
+                assert await sums.reply(event, sum(event.value))
+                await event.ack()
+                assert await asking == 3
+        """
+        args = topic, self._encode(payload), [_seconds(timeout)]
+        return (await do(self._handle._ask, "stream.request", *args)).decoded()
+
+    async def reply(self, event: StreamEvent[Any], payload: V) -> bool:
+        """Replies to an event that was published by `request`; whether the asker was there to hear it: on Redis its
+        client, even if the request has timed out, in memory whoever waits.
+
+        Errors: `InvalidError` if the event is no request, or for a payload over `max_value`. Cost: one round trip.
+        """
+        headers = list(event.headers.items()) if isinstance(event, StreamEvent) else event
+        return await do(self._handle._ask, "stream.reply", headers, self._encode(payload))
 
     def reader(
         self, *, from_: Start = "end", topics: Topics = (), replay: float | None = None

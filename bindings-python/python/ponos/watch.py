@@ -48,9 +48,8 @@ class Feed(Generic[T]):
         return Batches(self, max)
 
     async def _fetch(self, max: int) -> list[T]:
-        if self._buffer:
-            batch, self._buffer = list(self._buffer), deque()
-            return batch
+        if self._buffer and max > 0:
+            return [self._buffer.popleft() for _ in range(min(max, len(self._buffer)))]
         taken: list[T] | None
         while (taken := self._handle._ask(self._take, max)) == []:
             # Two steps: whoever gives up waiting takes nothing along.
@@ -58,6 +57,22 @@ class Feed(Generic[T]):
         if taken is None:
             raise StopAsyncIteration
         return taken
+
+
+class ReadFeed(Feed[T]):
+    """A `Feed` that answers for nothing: to end it takes no waiting."""
+
+    __slots__ = ()
+
+    _close: ClassVar[str]
+
+    def close(self) -> None:
+        """Ends it: whoever waits is at the end. A second call does nothing."""
+        self._handle._ask(self._close)
+        self._buffer.clear()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
 
 class Batches(Generic[T]):
@@ -78,7 +93,7 @@ class Batches(Generic[T]):
         return batch
 
 
-class Watch(Feed[Event[V]]):
+class Watch(ReadFeed[Event[V]]):
     """The changes of a map, in order and without gaps: `async for change in watch`.
 
     It begins when it is made, not when it is first read, and ends when the map or the watch is closed. A watcher that
@@ -89,18 +104,10 @@ class Watch(Feed[Event[V]]):
 
     __slots__ = ()
 
-    _take, _wait = "watch.take", "watch.wait"
-
-    def close(self) -> None:
-        """Unsubscribes: whoever waits is at the end. A second call does nothing."""
-        self._handle._ask("watch.close")
-        self._buffer.clear()
+    _take, _wait, _close = "watch.take", "watch.wait", "watch.close"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aexit__(self, *_: object) -> None:
         self.close()

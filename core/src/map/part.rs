@@ -10,6 +10,7 @@ use crate::engine::{MapId, Request, Verdict};
 use crate::error::{Error, Result};
 use crate::model::op::Refusal;
 use crate::model::txn::Write;
+use crate::rt::Pass;
 
 /// What is to be written to one map, checked.
 pub(crate) struct Part {
@@ -47,6 +48,11 @@ impl Part {
         Home { engine, scope, timeout: self.shared.timeout }
     }
 
+    /// Keeps the map open until the step is done, unless it is closed.
+    pub(crate) fn enter(&self) -> Result<Pass> {
+        self.shared.enter()
+    }
+
     /// Which map, and what is asked of it.
     pub(crate) fn request(&self, retry: bool) -> (MapId, Request) {
         let retry_after = retry.then(|| self.shared.follower.position());
@@ -54,10 +60,11 @@ impl Part {
     }
 
     /// Waits until the local copy shows what was done.
-    pub(crate) async fn shown(&self, verdict: Verdict) {
+    pub(crate) async fn shown(&self, verdict: Verdict) -> Result<()> {
         if let Verdict::Applied { position, .. } = verdict {
             self.shared.follower.reached(position).await;
         }
+        Ok(())
     }
 
     /// The error for a refused part.

@@ -13,7 +13,7 @@ use crate::model::op::Refusal;
 use crate::model::txn::Write;
 use crate::model::value::{OpId, Position};
 use crate::retry::Attempts;
-use crate::rt::{Gate, Tasks};
+use crate::rt::{Gate, Pass, Tasks};
 use crate::time::{self, Instant};
 
 /// A map that a client has open.
@@ -95,11 +95,15 @@ impl Shared {
         })
     }
 
+    pub(super) fn enter(&self) -> Result<Pass> {
+        self.gate.enter().ok_or_else(|| self.closed())
+    }
+
     /// Has a write decided by the engine, once, and waits until the local copy shows it.
     pub(super) async fn write(&self, operation: &'static str, write: Write) -> Result<Done> {
-        let result = match self.gate.enter() {
-            Some(_pass) => self.deliver(write).await,
-            None => Err(self.closed()),
+        let result = match self.enter() {
+            Ok(_pass) => self.deliver(write).await,
+            Err(closed) => Err(closed),
         };
         result.map_err(|error| error.at(operation, &self.id.name))
     }

@@ -37,6 +37,7 @@ pub use merge::{MAX_WAIT, Merged, MergedReader, merge};
 pub use options::{PublishOptions, ReaderOptions, SinkOptions, StreamOptions};
 pub use publish::{Message, Published};
 pub use reader::Reader;
+pub use reply::REPLY_TO;
 pub use sink::{Answer, Delivery, Sink, Ticket};
 pub use step::StepBuilder;
 

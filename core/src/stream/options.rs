@@ -163,6 +163,9 @@ impl PublishOptions {
     }
 }
 
+/// The longest that anything may wait for: 100 years.
+pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
 const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// How a reader reads.

@@ -116,10 +116,7 @@ impl Stream {
     /// Checks an event and packs it.
     fn item(&self, topic: &str, payload: &[u8], options: &PublishOptions) -> Result<Item> {
         topic::check(topic).map_err(|fault| Error::invalid(format!("the topic {topic:?}: {fault}")))?;
-        if payload.len() > self.shared.max_value {
-            let (size, most) = (payload.len(), self.shared.max_value);
-            return Err(Error::invalid(format!("the payload has {size} bytes; at most {most} (max_value)")));
-        }
+        self.shared.fits(payload)?;
         options.check()?;
         let PublishOptions { headers, key, dedup_id, delay, .. } = options;
         let id = self.shared.next_id();

@@ -162,6 +162,15 @@ impl Shared {
         self.gate.enter().ok_or_else(|| self.closed())
     }
 
+    /// Refuses a payload that is too large.
+    pub(super) fn fits(&self, payload: &[u8]) -> Result<()> {
+        let (size, most) = (payload.len(), self.max_value);
+        if size > most {
+            return Err(Error::invalid(format!("the payload has {size} bytes; at most {most} (max_value)")));
+        }
+        Ok(())
+    }
+
     /// A name for the next event that is published here.
     pub(super) fn next_id(&self) -> OpId {
         OpId { writer: self.writer, seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1 }

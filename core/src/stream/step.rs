@@ -12,7 +12,8 @@ use crate::model::group::{Answer, Place, Request, Settling};
 use crate::model::log::{Publish, Refusal};
 use crate::model::record::EventId;
 use crate::retry::Attempts;
-use crate::time;
+use crate::rt::Pass;
+use crate::time::{self, Instant};
 
 /// What is to be done in one step to maps and streams of one scope; nothing happens before it is used.
 ///
@@ -138,15 +139,23 @@ impl StepBuilder {
         done
     }
 
+    /// Keeps what has a part in the step open until it is done; what is closed would never show it.
+    fn enter(&self) -> Result<Vec<Pass>> {
+        let maps = self.maps.iter().map(Part::enter);
+        maps.chain(self.streams.iter().map(|(shared, _)| shared.enter())).collect()
+    }
+
     /// Has the step done, once.
     async fn insist(&self, home: &Home, settle: Option<Settlement>) -> Result<()> {
+        let _passes = self.enter()?;
         let before: Vec<EventId> =
             self.streams.iter().map(|(shared, _)| shared.follower.known().last).collect();
-        let mut attempts = Attempts::until(time::now() + home.timeout);
+        let deadline = time::now() + home.timeout;
+        let mut attempts = Attempts::until(deadline);
         loop {
             let step = self.step(home, settle.clone(), attempts.repeats.then_some(&before));
             if let Some(outcome) = attempts.make("the step", home.engine.step(step)).await? {
-                return self.outcome(outcome, attempts.repeats && settle.is_some()).await;
+                return self.outcome(outcome, attempts.repeats && settle.is_some(), deadline).await;
             }
         }
     }
@@ -162,11 +171,12 @@ impl StepBuilder {
         Step { scope: home.scope.clone(), settle, maps, publishes }
     }
 
-    async fn outcome(&self, outcome: Outcome, tried: bool) -> Result<()> {
+    async fn outcome(&self, outcome: Outcome, tried: bool, deadline: Instant) -> Result<()> {
         match outcome {
             Outcome::Done { maps, .. } => {
                 for (part, verdict) in self.maps.iter().zip(maps) {
-                    part.shown(verdict).await;
+                    let shown = time::within(deadline, "showing the step", part.shown(verdict)).await;
+                    shown.map_err(|error| error.with_maybe_applied(true))?;
                 }
                 Ok(())
             }

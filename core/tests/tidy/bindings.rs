@@ -5,8 +5,9 @@ use crate::sizes::lines_of_code;
 use crate::tree;
 
 /// The most lines of code that a binding may have in Rust and in its own language, with its hand-written stubs; tests,
-/// benches and what only builds it not counted.
-const MOST: usize = 1_600;
+/// benches and what only builds it not counted. It has a method, and types for it, for each of the rows of
+/// `docs/api.toml`, of which there are more than sixty: about twenty lines for each, and the border itself.
+const MOST: usize = 1_700;
 
 /// The folders of each binding.
 const BINDINGS: [(&str, &[&str]); 3] = [
@@ -16,7 +17,7 @@ const BINDINGS: [(&str, &[&str]); 3] = [
 ];
 
 #[test]
-fn no_binding_has_more_than_1600_lines_of_code() {
+fn no_binding_has_more_than_1700_lines_of_code() {
     let mut offenders = Vec::new();
     for (name, folders) in BINDINGS {
         let lines = of_binding(folders);

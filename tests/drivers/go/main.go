@@ -76,9 +76,15 @@ func run(r request) (any, error) {
 	a := r.Args
 	switch on := objects[r.On].(type) {
 	case nil:
-		if r.Do == "open" {
+		switch r.Do {
+		case "open":
 			client, err := ponos.Open(ctx, a.text("url"))
 			return keep(r.As, client, object{}, err)
+		case "stream.merge":
+			made, err := mergeStreams(a)
+			return keep(r.As, made, object{}, err)
+		case "step.commit":
+			return object{}, step(a).Commit(ctx)
 		}
 	case *ponos.Client:
 		switch r.Do {
@@ -91,15 +97,9 @@ func run(r request) (any, error) {
 	case *ponos.Scope:
 		return openIn(on, r)
 	case stream:
-		switch r.Do {
-		case "stream.reader":
-			made, err := on.reader(a)
-			return keep(r.As, made, object{}, err)
-		case "stream.sink":
-			made, err := on.sink(a)
-			return keep(r.As, made, object{}, err)
-		}
-		return on.do(r.Do, a)
+		return onStream(on, r)
+	case asked:
+		return (<-on)()
 	case source:
 		return on.run(r.Do, a)
 	case snapshot:
@@ -134,6 +134,23 @@ func run(r request) (any, error) {
 		return on.call(r.Do, a)
 	}
 	return nil, fmt.Errorf("%s on %q", r.Do, r.On)
+}
+
+// onStream opens what reads a stream, begins a request that waits beside other steps, or does what is asked of it.
+func onStream(on stream, r request) (any, error) {
+	switch {
+	case r.Do == "stream.reader":
+		made, err := on.reader(r.Args)
+		return keep(r.As, made, object{}, err)
+	case r.Do == "stream.sink":
+		made, err := on.sink(r.Args)
+		return keep(r.As, made, object{}, err)
+	case r.Do == "stream.request" && r.As != "":
+		reply := make(asked, 1)
+		go func() { reply <- answered(on.do(r.Do, r.Args)) }()
+		return keep(r.As, reply, object{}, nil)
+	}
+	return on.do(r.Do, r.Args)
 }
 
 // openIn opens a map or a stream in a client or a scope.

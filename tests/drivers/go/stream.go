@@ -19,11 +19,20 @@ type stream interface {
 	reader(a args) (source, error)
 	sink(a args) (source, error)
 	part(messages []any) ponos.StepPart
+	merge(others []stream, a args) (source, error)
 }
 
-// source is a reader or a sink.
+// source is a reader, also of several streams, or a sink.
 type source interface {
 	run(what string, a args) (any, error)
+}
+
+// asked is a request that waits for its reply while other steps are done.
+type asked chan func() (any, error)
+
+// answered is what a call gave, for later.
+func answered(answer any, err error) func() (any, error) {
+	return func() (any, error) { return answer, err }
 }
 
 // opened is a stream with values of one type.
@@ -122,6 +131,18 @@ func (s opened[T]) do(what string, a args) (any, error) {
 			events = append(events, published(one))
 		}
 		return object{"events": events}, err
+	case "stream.request":
+		timeout := time.Duration(a.int("timeout_ms", 10_000)) * time.Millisecond
+		reply, err := s.Request(ctx, a.text("topic"), s.read(a["value"]), timeout)
+		return object{"value": s.show(reply)}, err
+	case "stream.reply":
+		seq, _ := a["seq"].(json.Number)
+		event, err := objects[a.text("from")].(*sink[T]).event(seq, a)
+		if err != nil {
+			return nil, err
+		}
+		heard, err := s.Reply(ctx, event.Item, s.read(a["value"]))
+		return object{"value": heard}, err
 	case "stream.info":
 		return told(s.Info(ctx))
 	case "stream.remove":
@@ -189,6 +210,37 @@ func (s opened[T]) reader(a args) (source, error) {
 	}
 	r, err := s.Reader(ctx, options...)
 	return reader[T]{r, s}, err
+}
+
+// mergeStreams merges streams of one type.
+func mergeStreams(a args) (source, error) {
+	var streams []stream
+	for _, name := range a.texts("streams") {
+		streams = append(streams, objects[name].(stream))
+	}
+	if len(streams) == 0 {
+		return opened[[]byte]{}.merge(nil, a)
+	}
+	return streams[0].merge(streams, a)
+}
+
+func (s opened[T]) merge(all []stream, a args) (source, error) {
+	var streams []*ponos.Stream[T]
+	for _, one := range all {
+		streams = append(streams, one.(opened[T]).Stream)
+	}
+	var options []ponos.MergeOption
+	for _, choice := range a.choices() {
+		options = append(options, choice)
+	}
+	if speed, is := a.float("replay"); is {
+		options = append(options, ponos.Replay(speed))
+	}
+	if a["max_wait_ms"] != nil {
+		options = append(options, ponos.MaxWait(a.millis("max_wait_ms")))
+	}
+	r, err := ponos.Merge(ctx, streams, options...)
+	return merged[T]{r, s}, err
 }
 
 func (s opened[T]) sink(a args) (source, error) {
@@ -278,6 +330,25 @@ func (r reader[T]) run(what string, a args) (any, error) {
 	return nil, fmt.Errorf("%s on a reader", what)
 }
 
+type merged[T any] struct {
+	*ponos.MergedReader[T]
+	of opened[T]
+}
+
+func (r merged[T]) run(what string, a args) (any, error) {
+	switch what {
+	case "merged.next":
+		return gather(a, r.Events, func(item ponos.Merged[T]) object {
+			shown := r.of.shown(item.Item, nil)
+			shown["stream"], shown["late"] = item.Stream, item.Late
+			return shown
+		})
+	case "merged.close":
+		return object{}, r.Close()
+	}
+	return nil, fmt.Errorf("%s on a merged reader", what)
+}
+
 // sink remembers what it gave.
 type sink[T any] struct {
 	*ponos.Sink[T]
@@ -319,12 +390,12 @@ func (k *sink[T]) run(what string, a args) (any, error) {
 	seq, _ := a["seq"].(json.Number)
 	event, err := k.event(seq, a)
 	if err == nil {
-		err = answered(event, what, a)
+		err = settle(event, what, a)
 	}
 	return object{}, err
 }
 
-func answered[T any](event ponos.Delivery[T], what string, a args) error {
+func settle[T any](event ponos.Delivery[T], what string, a args) error {
 	switch what {
 	case "sink.ack":
 		return event.Ack(ctx)

@@ -140,6 +140,8 @@ const handles = {
     const stream = await client.stream(name, { codec: codecs[codec], ...streams.options(rest) });
     return [{}, { stream, codec }];
   },
+  "stream.request": streams.request,
+  "stream.merge": async (_, args) => [{}, await streams.merged(args, objects)],
   "stream.reader": async (on, args) => [{}, await streams.reader(on, args)],
   "stream.sink": async (on, args) => [{}, await streams.sink(on, args)],
   "watch.next": async (on, args) => [await next(on, args, (event) => eventOf(event, on.codec))],
@@ -166,7 +168,7 @@ function failure(error) {
 async function answer({ do: op, on, args = {}, as }) {
   const object = objects.get(on) ?? {};
   if (handles[op]) {
-    const [ok, made] = await handles[op](object, args ?? {});
+    const [ok, made] = await handles[op](object, args ?? {}, as);
     if (made !== undefined) objects.set(as, made);
     return ok;
   }

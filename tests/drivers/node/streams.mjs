@@ -1,7 +1,7 @@
 // What a request says about streams, readers and sinks: objects are `{ stream, codec }`, `{ feed, codec, waiting }` of a
-// reader, and that with what it `gave` of a sink.
+// reader, that with what it `gave` of a sink, and `{ asked }` of a request that waits while other steps are done.
 
-import { Step } from "@ponos/ponos";
+import { merge, Step } from "@ponos/ponos";
 import { addTo, camel, condition, given, hex, next, shown } from "./values.mjs";
 
 /** Options by the names that JavaScript has for them. */
@@ -15,6 +15,32 @@ export async function reader({ stream, codec }, args) {
 
 export async function sink({ stream, codec }, { group, ...rest }) {
   return { feed: await stream.sink(group, options(rest)), codec, gave: [] };
+}
+
+/** A reader of streams of one codec. */
+export async function merged({ streams: names, ...rest }, objects) {
+  const all = names.map((name) => objects.get(name));
+  return {
+    feed: await merge(
+      all.map(({ stream }) => stream),
+      options(rest),
+    ),
+    codec: all[0]?.codec,
+  };
+}
+
+/** A request, or what has become of one. */
+export async function request(
+  { asked, stream, codec },
+  { topic, value, timeout_ms: timeoutMs = 10_000 },
+  as,
+) {
+  if (asked) return [await asked];
+  const asking = stream.request(topic, given(value, codec), { timeoutMs });
+  const reply = asking.then((value) => ({ value: shown(value, codec) }));
+  if (!as) return [await reply];
+  reply.catch(() => {}); // whoever asks for it hears of it
+  return [{}, { asked: reply }];
 }
 
 function message({ topic, value, headers, ...rest }, codec) {
@@ -44,6 +70,7 @@ async function info({ stream }) {
 }
 
 function itemOf(item, codec) {
+  if ("late" in item) return { ...itemOf(item.item, codec), stream: item.stream, late: item.late };
   const { kind } = item;
   if (kind === "deleted") return { kind };
   if (kind === "gap")
@@ -94,6 +121,9 @@ export const calls = {
     const all = messages.map((each) => message(each, codec));
     return { events: (await stream.publishBatch(all, options(rest))).map(published) };
   },
+  "stream.reply": async ({ stream, codec }, { from, seq, value, ...args }, objects) => ({
+    value: await stream.reply(event(objects.get(from), seq, args), given(value, codec)),
+  }),
   "stream.info": info,
   "stream.remove": async ({ stream }, { id }) => ({ value: await stream.remove(id) }),
   "stream.destroy": async ({ stream }) => ({ value: await stream.destroy() }),
@@ -102,6 +132,9 @@ export const calls = {
   "reader.next": taken,
   "reader.position": ({ feed }) => ({ position: feed.position, seq: seq(feed.position) }),
   "reader.close": ({ feed }) => done(feed.close()),
+  "merged.next": taken,
+  "merged.close": ({ feed }) => done(feed.close()),
+  "step.commit": (_, args, objects) => done(step(args, objects).commit()),
   "sink.next": taken,
   "sink.ack": (on, { seqs, ...args }) =>
     done(

@@ -94,6 +94,12 @@ class Driver:
         if operation == "open":
             self.objects[request["as"]] = await ponos.open(args["url"]), Values("bytes")
             return {}
+        if operation == "step.commit":
+            await streams.step(self, args).commit()
+            return {}
+        if operation == "stream.merge":
+            self.objects[request["as"]] = await streams.merge(self, args)
+            return {}
         if request.get("on") not in self.objects:
             raise ponos.InvalidError(f"there is no {request.get('on')!r}")
         of, values = self.objects[request["on"]]
@@ -117,9 +123,19 @@ class Driver:
             case "stream", "reader" | "sink":
                 self.objects[request["as"]] = await getattr(streams, what)(of, args), values
                 return {}
+            case "stream", "request" if request.get("as"):
+                self.objects[request["as"]] = asyncio.ensure_future(streams.request(of, values, args)), values
+                return {}
+            case "stream", "request" if isinstance(of, asyncio.Future):
+                return await of
+            case "stream", "request":
+                return await streams.request(of, values, args)
+            case "stream", "reply":
+                event = self.objects[args["from"]][0].event(args["seq"], args)
+                return {"value": await of.reply(event, values.read(args["value"]))}
             case "stream", _:
                 return await streams.of_stream(of, values, what, args)
-            case "reader" | "sink", _:
+            case "reader" | "merged" | "sink", _:
                 return await of.run(self, values, what, args)
             case "map", "snapshot":
                 self.objects[request["as"]] = of.snapshot(), values

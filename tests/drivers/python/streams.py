@@ -41,6 +41,8 @@ def start(args: Fields) -> Any:
 
 def shown(values: Any, item: Any) -> Fields:
     match item:
+        case ponos.Merged(stream, of):
+            return shown(values, of) | {"stream": stream, "late": item.late}
         case ponos.Gap(first, next, count):
             return {"kind": item.kind, "first_missing": seq(first), "next": seq(next), "count": count}
         case ponos.Deleted():
@@ -97,8 +99,23 @@ async def sink(of: ponos.Stream[Any], args: Fields) -> Sink:
     return Sink(await of.sink(args["group"], from_=start(args), **some))
 
 
+async def merge(driver: Any, args: Fields) -> tuple[Reader, Any]:
+    """A reader of streams of one codec, and how its values are written."""
+    named = [driver.objects[name] for name in args["streams"]]
+    some = {name: args[name] for name in ("topics", "replay") if name in args}
+    wait = {} if "max_wait_ms" not in args else {"max_wait": args["max_wait_ms"] / 1e3}
+    merged = await ponos.merge([of for of, _ in named], from_=start(args), **some, **wait)
+    return Reader(merged), named[0][1]
+
+
+async def request(of: ponos.Stream[Any], values: Any, args: Fields) -> Fields:
+    timeout = args.get("timeout_ms", 10_000) / 1e3
+    reply = await of.request(args["topic"], values.read(args["value"]), timeout=timeout)
+    return {"value": values.write(reply)}
+
+
 class Reader:
-    """A reader or a sink that is read for requests."""
+    """A reader, also of several streams, or a sink that is read for requests."""
 
     def __init__(self, of: Any) -> None:
         self.of = of

@@ -44,6 +44,7 @@ fn names(language: Language, root: &Path) -> Result<BTreeSet<String>, String> {
                 "map/watch",
                 "map/write",
                 "stream/info",
+                "stream/merge",
                 "stream/mod",
                 "stream/publish",
                 "stream/reader",

@@ -93,8 +93,13 @@ impl Driver {
                 self.snapshots.insert(name, snapshot);
                 return Ok(answer);
             }
-            _ if ["stream.", "reader.", "sink."].iter().any(|kind| operation.starts_with(kind)) => {
-                let json = self.json.get(&on).copied().unwrap_or_default();
+            _ if ["stream.", "reader.", "merged.", "sink.", "step."]
+                .iter()
+                .any(|kind| operation.starts_with(kind)) =>
+            {
+                // Those that are merged have one codec.
+                let of = args["streams"][0].as_str().unwrap_or(&on);
+                let json = self.json.get(of).copied().unwrap_or_default();
                 self.json.insert(name.clone(), json);
                 return self.streams.run(&self.maps, &operation, &on, args, name).await;
             }

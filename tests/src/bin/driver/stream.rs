@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ponos::stream::{
-    Event, Item, Message, Order, PublishOptions, Published, ReaderOptions, SinkOptions, Start, WhenBehind,
+    Event, Item, MAX_WAIT, Merged, MergedReader, Message, Order, PublishOptions, Published, ReaderOptions,
+    SinkOptions, Start, WhenBehind, merge,
 };
 use ponos::{
     Delivery, Error, EventId, Map, Ponos, Reader, Result, Scope, Sink, StepBuilder, Stream, StreamOptions,
 };
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::{bytes, hex, map_options, text, txn};
 
@@ -20,7 +23,10 @@ pub(crate) struct Streams {
     scopes: HashMap<String, Scope>,
     streams: HashMap<String, Stream>,
     readers: HashMap<String, Reader>,
+    merged: HashMap<String, MergedReader>,
     sinks: HashMap<String, Taken>,
+    /// Requests that wait for their replies while other steps are done.
+    asked: HashMap<String, JoinHandle<Result<Bytes>>>,
 }
 
 /// A sink, and what it gave: by number and by how often that was delivered.
@@ -78,43 +84,83 @@ impl Streams {
         args: &Value,
         name: String,
     ) -> Result<Value> {
-        if let Some(what) = operation.strip_prefix("reader.") {
-            let reader = self.readers.get_mut(on).ok_or_else(|| unknown(on))?;
-            return match what {
-                "next" => items(args, reader_items(reader, args)).await,
-                "position" => {
-                    Ok(json!({"position": reader.position().to_string(), "seq": reader.position().seq}))
-                }
-                _ => {
-                    self.readers.remove(on).into_iter().for_each(Reader::close);
-                    Ok(json!({}))
-                }
-            };
+        match operation.split_once('.').unwrap_or_default() {
+            ("reader", what) => self.of_reader(what, on, args).await,
+            ("merged", what) => self.of_merged(what, on, args).await,
+            ("step", _) => self.step(maps, args)?.commit().await.map(|()| json!({})),
+            ("sink", "next") => {
+                let taken = self.sinks.get_mut(on).ok_or_else(|| unknown(on))?;
+                items(args, sink_items(taken, args)).await
+            }
+            ("sink", "ack_with") => {
+                let step = self.step(maps, args)?;
+                let taken = self.sinks.get(on).ok_or_else(|| unknown(on))?;
+                taken.event(&args["seq"], args)?.ack_with(step).await.map(|()| json!({}))
+            }
+            ("sink", what) => answer(self.sinks.get(on).ok_or_else(|| unknown(on))?, what, args).await,
+            (_, what) => self.of_stream(what, on, args, name).await,
         }
-        if let Some(what) = operation.strip_prefix("sink.") {
-            return match what {
-                "next" => {
-                    let taken = self.sinks.get_mut(on).ok_or_else(|| unknown(on))?;
-                    items(args, sink_items(taken, args)).await
-                }
-                "ack_with" => {
-                    let step = self.step(maps, args)?;
-                    let taken = self.sinks.get(on).ok_or_else(|| unknown(on))?;
-                    taken.event(&args["seq"], args)?.ack_with(step).await.map(|()| json!({}))
-                }
-                _ => answer(self.sinks.get(on).ok_or_else(|| unknown(on))?, what, args).await,
-            };
+    }
+
+    async fn of_reader(&mut self, what: &str, on: &str, args: &Value) -> Result<Value> {
+        let reader = self.readers.get_mut(on).ok_or_else(|| unknown(on))?;
+        match what {
+            "next" => items(args, reader_items(reader, args)).await,
+            "position" => {
+                Ok(json!({"position": reader.position().to_string(), "seq": reader.position().seq}))
+            }
+            _ => {
+                self.readers.remove(on).into_iter().for_each(Reader::close);
+                Ok(json!({}))
+            }
+        }
+    }
+
+    async fn of_merged(&mut self, what: &str, on: &str, args: &Value) -> Result<Value> {
+        let reader = self.merged.get_mut(on).ok_or_else(|| unknown(on))?;
+        if what == "next" {
+            return items(args, merged_items(reader, args)).await;
+        }
+        self.merged.remove(on).into_iter().for_each(MergedReader::close);
+        Ok(json!({}))
+    }
+
+    async fn of_stream(&mut self, what: &str, on: &str, args: &Value, name: String) -> Result<Value> {
+        if what == "merge" {
+            let stream = |name: &Value| self.streams.get(&text(name)).cloned().ok_or_else(|| unknown(on));
+            let streams = list(&args["streams"]).map(stream).collect::<Result<Vec<_>>>()?;
+            let wait = millis(&args["max_wait_ms"]).unwrap_or(MAX_WAIT);
+            self.merged.insert(name, merge(&streams, reader_options(args), wait).await?);
+            return Ok(json!({}));
+        }
+        if let Some(asked) = self.asked.remove(on) {
+            let reply = asked.await.map_err(|error| Error::internal(error.to_string()))?;
+            return reply.map(|reply| json!({"value": hex(Some(reply))}));
         }
         let stream = self.streams.get(on).ok_or_else(|| unknown(on))?.clone();
-        match operation {
-            "stream.reader" => {
+        match what {
+            "reader" => {
                 drop(self.readers.insert(name, stream.reader_with(reader_options(args)).await?));
             }
-            "stream.sink" => {
+            "sink" => {
                 let sink = stream.sink_with(&text(&args["group"]), sink_options(args)).await?;
                 self.sinks.insert(name, Taken { sink, events: Vec::new() });
             }
-            _ => return of_stream(&stream, operation, args).await,
+            "request" => {
+                let (topic, value) = (text(&args["topic"]), bytes(&args["value"]));
+                let timeout = millis(&args["timeout_ms"]).unwrap_or(PATIENCE);
+                let asking = async move { stream.request(&topic, value, timeout).await };
+                if name.is_empty() {
+                    return asking.await.map(|reply| json!({"value": hex(Some(reply))}));
+                }
+                self.asked.insert(name, tokio::spawn(asking));
+            }
+            "reply" => {
+                let from = text(&args["from"]);
+                let event = self.sinks.get(&from).ok_or_else(|| unknown(&from))?.event(&args["seq"], args)?;
+                return Ok(json!({"value": stream.reply(event, bytes(&args["value"])).await?}));
+            }
+            _ => return of_stream(&stream, what, args).await,
         }
         Ok(json!({}))
     }
@@ -138,17 +184,20 @@ impl Streams {
     }
 }
 
+/// How long a request waits if nothing is said.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn unknown(on: &str) -> Error {
     Error::invalid(format!("there is no {on:?}"))
 }
 
-async fn of_stream(stream: &Stream, operation: &str, args: &Value) -> Result<Value> {
-    Ok(match operation {
-        "stream.publish" => {
+async fn of_stream(stream: &Stream, what: &str, args: &Value) -> Result<Value> {
+    Ok(match what {
+        "publish" => {
             let Message { topic, payload, options } = message(args);
             published(&stream.publish_with(&topic, payload, options).await?)
         }
-        "stream.publish_batch" => {
+        "publish_batch" => {
             let mut messages: Vec<Message> = list(&args["messages"]).map(message).collect();
             if let Some(first) = messages.first_mut() {
                 let conditions = message(args).options;
@@ -158,7 +207,7 @@ async fn of_stream(stream: &Stream, operation: &str, args: &Value) -> Result<Val
             let done = stream.publish_batch(messages).await?;
             json!({"events": done.iter().map(published).collect::<Vec<_>>()})
         }
-        "stream.info" => match stream.info().await? {
+        "info" => match stream.info().await? {
             None => json!({"exists": false}),
             Some(info) => {
                 let seq = |id: Option<EventId>| id.map(|id| id.seq);
@@ -171,18 +220,18 @@ async fn of_stream(stream: &Stream, operation: &str, args: &Value) -> Result<Val
                        "last": seq(info.last), "groups": groups.collect::<Vec<_>>()})
             }
         },
-        "stream.remove" => {
+        "remove" => {
             let id = text(&args["id"]).parse();
             let id = id.map_err(|_| Error::invalid(format!("{} is not the id of an event", args["id"])))?;
             json!({"value": stream.remove(id).await?})
         }
-        "stream.destroy" => json!({"value": stream.destroy().await?}),
-        "stream.disband" => json!({"value": stream.disband(&text(&args["group"])).await?}),
-        "stream.close" => {
+        "destroy" => json!({"value": stream.destroy().await?}),
+        "disband" => json!({"value": stream.disband(&text(&args["group"])).await?}),
+        "close" => {
             stream.close().await;
             json!({})
         }
-        _ => return Err(Error::not_found(format!("unsupported: {operation}"))),
+        _ => return Err(Error::not_found(format!("unsupported: stream.{what}"))),
     })
 }
 
@@ -237,6 +286,23 @@ async fn reader_items(reader: &mut Reader, args: &Value) -> (Vec<Value>, Result<
             Ok(Err(error)) => return (items, Err(error)),
             Ok(Ok(batch)) if batch.is_empty() => return (items, Ok(())),
             Ok(Ok(batch)) => items.extend(batch.iter().map(|item| shown(item, |event| (event, None)))),
+        }
+    }
+    (items, Ok(()))
+}
+
+async fn merged_items(reader: &mut MergedReader, args: &Value) -> (Vec<Value>, Result<()>) {
+    let (mut items, until) = (Vec::new(), limit(args));
+    while items.len() < wanted(args) {
+        match tokio::time::timeout_at(until, reader.next_batch(wanted(args) - items.len())).await {
+            Err(_) => break,
+            Ok(Err(error)) => return (items, Err(error)),
+            Ok(Ok(batch)) if batch.is_empty() => return (items, Ok(())),
+            Ok(Ok(batch)) => items.extend(batch.iter().map(|Merged { stream, late, item }| {
+                let mut shown = shown(item, |event| (event, None));
+                (shown["stream"], shown["late"]) = ((*stream).into(), (*late).into());
+                shown
+            })),
         }
     }
     (items, Ok(()))
