@@ -53,6 +53,12 @@ def _start(start: Any) -> object:
     return {"time": _seconds(start["time"])} if timed else start
 
 
+def _options(
+    key: str | None, headers: Headers | None, dedup_id: str | None, delay: float | None, *conditions: object
+) -> list[object]:
+    return [None if headers is None else dict(headers), key, dedup_id, _seconds(delay), *conditions]
+
+
 @dataclass(frozen=True)
 class Published:
     """What became of an event that was published."""
@@ -103,9 +109,8 @@ class Message(Generic[V]):
     dedup_id: str | None = None
     delay: float | None = None
 
-    def _plain(self, encode: Callable[[V], bytes], *conditions: object) -> list[Any]:
-        headers = None if self.headers is None else dict(self.headers)
-        options = [headers, self.key, self.dedup_id, _seconds(self.delay), *conditions]
+    def _plain(self, encode: Callable[[V], bytes]) -> list[Any]:
+        options = _options(self.key, self.headers, self.dedup_id, self.delay)
         return [self.topic, encode(self.payload), options]
 
 
@@ -256,9 +261,8 @@ class Stream(Generic[V]):
             assert done.seq == 1 and not done.duplicate
             assert (await orders.publish("created", {"id": 7}, dedup_id="7")).duplicate
         """
-        message = Message(topic, payload, key, headers, dedup_id, delay)
-        plain = message._plain(self._encode, expect_last, if_exists)
-        return Published(*await do(self._handle._ask, "stream.publish", *plain))
+        options = _options(key, headers, dedup_id, delay, expect_last, if_exists)
+        return Published(*await do(self._handle._ask, "stream.publish", topic, self._encode(payload), options))
 
     async def publish_batch(
         self, messages: Iterable[Message[V]], *, expect_last: int | None = None, if_exists: bool = False
