@@ -11,7 +11,8 @@ import (
 // Sink is a consumer of a group, whose consumers share the events of a stream; each event is answered for.
 //
 // It may be used from any number of goroutines: each event goes to one loop. What is never closed leaves its group when
-// it is garbage, which may be late: so close it.
+// it is garbage, which may be late: so close it. Out of reach of the engine for over five seconds it hands out nothing:
+// others have what it holds by then.
 type Sink[T any] struct {
 	*handle
 	codec coder[T]

@@ -103,7 +103,8 @@ const ticket = (event: Delivery<unknown>): Buffer => event[PACKED].subarray(HEAD
  * out a batch at once. Leaving a `for await` loop by `break`, `return` or an exception closes the sink, and so does its
  * signal: answers that were given before are sent, then what is not acknowledged, also the event in hand, goes to other
  * consumers at once. (To take some events and go on, call `next`.) A process that ends without closing its sinks keeps
- * their events from others until it is taken for dead. While a call waits for events, the process stays alive.
+ * their events from others until it is taken for dead, after five seconds; so long out of reach of the engine, a sink
+ * hands out nothing. While a call waits for events, the process stays alive.
  */
 export class Sink<T> extends Feed<SinkItem<T>> {
   /** @internal */

@@ -177,7 +177,8 @@ class Sink(Feed[Delivery[V] | Gap | Deleted]):
     is handed out when a loop gets it, not before: then its `ack_wait` begins. Whoever leaves a loop, also by an
     exception or because its task is cancelled, has lost nothing: the event in hand can still be answered, the next loop
     gets the next one, and `close` or the end of `async with` gives all that is not acknowledged to other consumers at
-    once. What was not handed out counts as not delivered.
+    once. What was not handed out counts as not delivered. Out of reach of the engine for over five seconds it hands out
+    nothing: others have what it holds by then.
     """
 
     __slots__ = ()

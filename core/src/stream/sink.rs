@@ -24,6 +24,9 @@ use crate::time;
 
 /// A consumer of a group: cheap to clone, so that several tasks may take events from it.
 ///
+/// A consumer that the engine has not heard of for five seconds is taken for dead, and others get what it holds: so long
+/// out of reach of the engine, it hands out nothing until it has been heard of again.
+///
 /// It takes up to `prefetch` events ahead. When the last clone is dropped, what was not handed out goes to other
 /// consumers at once, and what was handed out and not answered as well.
 #[derive(Clone)]
