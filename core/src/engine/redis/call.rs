@@ -94,9 +94,6 @@ impl Freight for Writes {
     type Form = Form;
     type News = Batch;
 
-    /// Those of one map hear each other in about a round trip; who writes waits for no one else's sake.
-    const NEWS_FIRST: bool = false;
-
     fn size(request: &Request) -> usize {
         size(&request.write)
     }

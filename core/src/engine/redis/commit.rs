@@ -37,9 +37,6 @@ pub(super) trait Freight: Send + Sync + 'static {
     /// About how many bytes a request takes.
     fn size(request: &Self::Request) -> usize;
 
-    /// Whether the news of a lone call are to reach others before its caller hears of it.
-    const NEWS_FIRST: bool;
-
     /// Whether a request shares its call with no other.
     fn alone(_request: &Self::Request) -> bool {
         false
@@ -111,7 +108,8 @@ impl<F: Freight> Commit<F> {
             (next, queue.flying == 1 && queue.carried == 1 && queue.waiting.is_empty())
         };
         let close = alone && self.link.soon.is_close();
-        self.call(next, F::NEWS_FIRST && alone && !close);
+        // Who has made a pause is in no hurry: others hear of it first.
+        self.call(next, alone && !close);
         if close {
             self.link.soon.until(|| !verdict.is_empty()).await;
         }

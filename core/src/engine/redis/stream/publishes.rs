@@ -53,8 +53,6 @@ impl Freight for Publishes {
     type Form = Form;
     type News = ();
 
-    const NEWS_FIRST: bool = true;
-
     fn size((request, _): &Self::Request) -> usize {
         request.items.iter().map(|item| item.record.packed().len() + item.dedup.len()).sum()
     }
