@@ -73,6 +73,13 @@ pub(crate) const BARS: &[Bar] = &[
         false,
     ),
     bar(
+        "join of 100,000 keys whose log was trimmed",
+        (RUST, "join_scan keys=100000", "ms"),
+        ("pulse", "join keys=100000 runs=3", "ms"),
+        0.8,
+        false,
+    ),
+    bar(
         "append to a list of 5,000",
         (RUST, "append items=5000", RATE),
         ("pulse", "append callers=1 item_bytes=31 items=5000", RATE),
