@@ -263,7 +263,8 @@ class Stream(Generic[V]):
             assert (await orders.publish("created", {"id": 7}, dedup_id="7")).duplicate
         """
         options = _options(key, headers, dedup_id, delay, expect_last, if_exists)
-        return Published(*await do(self._handle._ask, "stream.publish", topic, self._encode(payload), options))
+        encoded = self._encode(payload)
+        return Published(*await do(self._handle._ask, "stream.publish", topic, encoded, options))
 
     async def publish_batch(
         self, messages: Iterable[Message[V]], *, expect_last: int | None = None, if_exists: bool = False
