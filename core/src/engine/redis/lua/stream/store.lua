@@ -1,4 +1,43 @@
--- The last part of every publish: appends `packed`, the events with their lengths, and lets go of what is old.
+-- The last part of every publish: whether there is room, and appending `packed`, the events with their lengths, which
+-- lets go of what is old.
+
+local function write_meta()
+  local packed = struct.pack(META, generation, last, total, cut, base, window, mark_bytes, mark_time)
+  redis.call('HSET', info, '', packed .. ARGV[2])
+end
+
+local function id_of(number) return string.format('%.0f-%.0f', generation, number) end
+
+-- The head of the first entry that reaches `number`: its first number, time, bytes before it.
+local function entry_at(number)
+  local found = redis.call('XRANGE', log, id_of(number), '+', 'COUNT', 1)[1]
+  if not found then return nil end
+  local _, first, at, before = struct.unpack('>I8I8I8I8', found[2][2], 2)
+  return first, at, before
+end
+
+-- Up to which event all groups have settled everything; nil without groups.
+local function floor()
+  local lowest
+  local fields = redis.call('HGETALL', info)
+  for index = 1, #fields, 2 do
+    local settled = fields[index] ~= '' and tonumber(fields[index + 1])
+    if settled and (not lowest or settled < lowest) then lowest = settled end
+  end
+  return lowest
+end
+
+-- Whether only what groups have not settled could make room for so many events of so many bytes behind `pending`.
+local function is_full(count, bytes)
+  if slack == 0 or not meta then return false end
+  local most, most_bytes = max_len * slack, max_bytes * slack
+  if last + count - cut < most and total + bytes - base <= most_bytes then return false end
+  local settled = floor()
+  if not settled or settled >= last then return false end
+  if last + count - math.max(settled, cut - 1) > most then return true end
+  local _, _, before = entry_at(settled + 1)
+  return before ~= nil and total + bytes - before > most_bytes
+end
 
 --GENERATION
 
