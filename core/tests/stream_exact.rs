@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ponos::stream::{Item, Message, SinkOptions, Start};
 use ponos::{ErrorKind, Map, Ponos, Result, StepBuilder, Stream};
-use ponos_test_support::{RedisServer, Victim};
+use ponos_test_support::{RedisServer, Victim, until};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 const EVENTS: u64 = 100;
@@ -17,15 +17,6 @@ const EVENTS: u64 = 100;
 /// How often consumers are killed: whoever wants to know better says more by `PONOS_KILLS`.
 fn kills() -> u64 {
     std::env::var("PONOS_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
-}
-
-async fn until(what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !holds().await? {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    Ok(())
 }
 
 async fn open(client: &Ponos) -> Result<(Stream, Map)> {

@@ -12,7 +12,7 @@ use ponos::stream::{
     Delivery, Item, Message, Order, PublishOptions, ReaderOptions, Sink, SinkOptions, Start, StreamOptions,
 };
 use ponos::{ErrorKind, Ponos, Result, Stream};
-use ponos_test_support::{Proxy, RedisServer, Victim};
+use ponos_test_support::{Proxy, RedisServer, Victim, until};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -57,15 +57,6 @@ async fn pending(stream: &Stream, group: &str) -> Result<u64> {
     let info = stream.info().await?;
     let groups = info.map(|info| info.groups).unwrap_or_default();
     Ok(groups.iter().find(|it| it.name == group).map_or(0, |it| it.pending))
-}
-
-async fn until(what: &str, holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !holds().await? {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
 }
 
 /// Takes 10,000 events and answers none: the other end of the tests that kill it.

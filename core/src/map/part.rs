@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::op::Refusal;
 use crate::model::txn::Write;
 use crate::rt::Pass;
+use crate::time::Instant;
 
 /// What is to be written to one map, checked.
 pub(crate) struct Part {
@@ -60,11 +61,13 @@ impl Part {
     }
 
     /// Waits until the local copy shows what was done.
-    pub(crate) async fn shown(&self, verdict: Verdict) -> Result<()> {
-        if let Verdict::Applied { position, .. } = verdict {
-            self.shared.follower.reached(position).await;
+    pub(crate) async fn shown(&self, verdict: Verdict, deadline: Instant) -> Result<()> {
+        match verdict {
+            Verdict::Applied { position, .. } => {
+                self.shared.show(position, deadline, "showing the step").await
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The error for a refused part.

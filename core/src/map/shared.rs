@@ -125,20 +125,26 @@ impl Shared {
             Verdict::Applied { position, .. } => position,
             Verdict::Unchanged { .. } => self.follower.position(),
         };
-        if !self.follower.has_reached(position) {
-            let visible = async {
-                self.follower.reached(position).await;
-                Ok(())
-            };
-            let shown = time::within(deadline, "showing the write", visible).await;
-            shown.map_err(|error| error.with_maybe_applied(true))?;
-        }
+        self.show(position, deadline, "showing the write").await?;
         let (changed, matched) = match verdict {
             Verdict::Applied { matched, .. } => (true, matched),
             Verdict::Unchanged { matched } => (false, matched),
             Verdict::Refused(_) | Verdict::Unknown => (false, false),
         };
         Ok(Done { revision: position.revision, changed, matched, captured: expected.take() })
+    }
+
+    /// Waits until the local copy shows what was done at `position`.
+    pub(super) async fn show(&self, position: Position, deadline: Instant, what: &str) -> Result<()> {
+        if self.follower.has_reached(position) {
+            return Ok(());
+        }
+        let visible = async {
+            self.follower.reached(position).await;
+            Ok(())
+        };
+        let shown = time::within(deadline, what, visible).await;
+        shown.map_err(|error| error.with_maybe_applied(true))
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.

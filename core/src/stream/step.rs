@@ -175,8 +175,7 @@ impl StepBuilder {
         match outcome {
             Outcome::Done { maps, .. } => {
                 for (part, verdict) in self.maps.iter().zip(maps) {
-                    let shown = time::within(deadline, "showing the step", part.shown(verdict)).await;
-                    shown.map_err(|error| error.with_maybe_applied(true))?;
+                    part.shown(verdict, deadline).await?;
                 }
                 Ok(())
             }

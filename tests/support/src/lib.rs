@@ -4,8 +4,10 @@ mod heap;
 mod proxy;
 mod server;
 mod victim;
+mod wait;
 
 pub use heap::give_back;
 pub use proxy::Proxy;
 pub use server::{RedisServer, free_port};
 pub use victim::Victim;
+pub use wait::until;

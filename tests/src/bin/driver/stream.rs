@@ -279,30 +279,32 @@ fn limit(args: &Value) -> tokio::time::Instant {
 }
 
 async fn reader_items(reader: &mut Reader, args: &Value) -> (Vec<Value>, Result<()>) {
-    let (mut items, until) = (Vec::new(), limit(args));
-    while items.len() < wanted(args) {
-        match tokio::time::timeout_at(until, reader.next_batch(wanted(args) - items.len())).await {
-            Err(_) => break,
-            Ok(Err(error)) => return (items, Err(error)),
-            Ok(Ok(batch)) if batch.is_empty() => return (items, Ok(())),
-            Ok(Ok(batch)) => items.extend(batch.iter().map(|item| shown(item, |event| (event, None)))),
-        }
-    }
-    (items, Ok(()))
+    let show = |item: &Item| shown(item, |event| (event, None));
+    gathered(args, async |most| reader.next_batch(most).await, show).await
 }
 
 async fn merged_items(reader: &mut MergedReader, args: &Value) -> (Vec<Value>, Result<()>) {
+    let show = |Merged { stream, late, item }: &Merged| {
+        let mut shown = shown(item, |event| (event, None));
+        (shown["stream"], shown["late"]) = ((*stream).into(), (*late).into());
+        shown
+    };
+    gathered(args, async |most| reader.next_batch(most).await, show).await
+}
+
+/// What comes in batches, until there is enough, time is up, or nothing comes any more.
+async fn gathered<T>(
+    args: &Value,
+    mut next_batch: impl AsyncFnMut(usize) -> Result<Vec<T>>,
+    show: impl Fn(&T) -> Value,
+) -> (Vec<Value>, Result<()>) {
     let (mut items, until) = (Vec::new(), limit(args));
     while items.len() < wanted(args) {
-        match tokio::time::timeout_at(until, reader.next_batch(wanted(args) - items.len())).await {
+        match tokio::time::timeout_at(until, next_batch(wanted(args) - items.len())).await {
             Err(_) => break,
             Ok(Err(error)) => return (items, Err(error)),
             Ok(Ok(batch)) if batch.is_empty() => return (items, Ok(())),
-            Ok(Ok(batch)) => items.extend(batch.iter().map(|Merged { stream, late, item }| {
-                let mut shown = shown(item, |event| (event, None));
-                (shown["stream"], shown["late"]) = ((*stream).into(), (*late).into());
-                shown
-            })),
+            Ok(Ok(batch)) => items.extend(batch.iter().map(&show)),
         }
     }
     (items, Ok(()))
