@@ -6,7 +6,7 @@
 //! - [`plain`]: the values that cross, and how the core's answers become them.
 //! - `ops`, `args`: every operation by name, and the checks of its arguments.
 //! - [`runtime`]: the one runtime of a process, lazily made, safe after `fork`, shut down in order.
-//! - [`submit`](mod@submit): polls a call once on the caller's thread, spawns it if it has to wait.
+//! - [`submit`](mod@submit): polls a call on the caller's thread; `task`: polls it on the runtime if it has to wait.
 //! - [`queue`]: finished calls on their way to a foreign event loop, one wake-up a batch.
 //! - [`calls`]: the calls of an event loop that wait, with what the binding needs when they are answered.
 //! - [`source`]: watchers and readers that many may ask, and that lose nothing when one of them gives up.
@@ -29,6 +29,7 @@ pub mod runtime;
 pub mod source;
 mod streams;
 pub mod submit;
+mod task;
 
 pub use args::mistyped;
 pub use plain::{Misuse, Object, Plain};

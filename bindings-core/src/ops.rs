@@ -7,6 +7,7 @@ use std::future::Future;
 use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ponos::model::op::Op;
@@ -149,10 +150,7 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
         (Object::Merged(reader), _) => of_source(reader.clone(), name, args),
         (Object::Sink(sink), _) => streams::of_sink(sink.clone(), name, args),
         (Object::Map(map), _) => match write_op(name, args)? {
-            Some((key, op, float)) => {
-                let map = map.clone();
-                Ok(waits(async move { write(&map, &key, op, float).await }))
-            }
+            Some((key, op, float)) => Ok(write(map.clone(), key, op, float)),
             None => of_map(map.clone(), name, args),
         },
         (Object::Snapshot(snapshot), _) => read(snapshot, name, args).map(Begun::Ready),
@@ -165,7 +163,23 @@ pub(crate) fn unknown(op: &str) -> Error {
 }
 
 pub(crate) fn waits<T: Into<Plain>>(work: impl Future<Output = Result<T>> + Send + 'static) -> Begun {
-    Begun::Waits(Box::pin(async { work.await.map(Into::into) }))
+    Begun::Waits(Box::pin(Answer { work }))
+}
+
+pin_project_lite::pin_project! {
+    /// A result as a plain one: a block that awaits `work` would have room for it twice.
+    struct Answer<W> {
+        #[pin]
+        work: W,
+    }
+}
+
+impl<T: Into<Plain>, W: Future<Output = Result<T>>> Future for Answer<W> {
+    type Output = Result<Plain>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().work.poll(context).map_ok(Into::into)
+    }
 }
 
 fn of_client(client: Ponos, name: &str, args: &mut Args) -> Result<Begun> {
@@ -349,28 +363,30 @@ fn write_op(name: &str, args: &mut Args) -> Result<Option<(String, Op, bool)>> {
     Ok(Some((key, op, float)))
 }
 
-async fn write(map: &Map, key: &str, op: Op, float: bool) -> Result<Plain> {
+fn write(map: Map, key: String, op: Op, float: bool) -> Begun {
     let duration = |ttl: Option<u64>| ttl.map(Duration::from_millis);
     match op {
         Op::Set { value, ttl, when } => {
             let options = SetOptions { when, ttl: duration(ttl) };
-            map.set_with(key, value, options).await.map(Into::into)
+            waits(async move { map.set_with(&key, value, options).await })
         }
-        Op::Delete { when } => map.delete_with(key, DeleteOptions { when }).await.map(Into::into),
-        Op::Touch { ttl } => map.touch(key, duration(ttl)).await.map(Into::into),
-        Op::Incr { by, min, max } => {
-            let done = map.incr_with(key, by, IncrOptions { min, max }).await?;
+        Op::Delete { when } => waits(async move { map.delete_with(&key, DeleteOptions { when }).await }),
+        Op::Touch { ttl } => waits(async move { map.touch(&key, duration(ttl)).await }),
+        Op::Incr { by, min, max } => waits(async move {
+            let done = map.incr_with(&key, by, IncrOptions { min, max }).await?;
             let exact = ponos::Counted { revision: done.revision, value: done.value as f64 };
-            Ok(if float { exact.into() } else { done.into() })
-        }
+            Ok::<Plain, _>(if float { exact.into() } else { done.into() })
+        }),
         Op::IncrFloat { by, min, max } => {
-            map.incr_float_with(key, by, IncrFloatOptions { min, max }).await.map(Into::into)
+            waits(async move { map.incr_float_with(&key, by, IncrFloatOptions { min, max }).await })
         }
-        Op::Add { shape: Shape::Set, items, .. } => map.set_add(key, items).await.map(Into::into),
-        Op::Add { unique: true, items, .. } => map.list_append_unique(key, items).await.map(Into::into),
-        Op::Add { items, .. } => map.list_append(key, items).await.map(Into::into),
-        Op::Remove { shape: Shape::Set, items } => map.set_remove(key, items).await.map(Into::into),
-        Op::Remove { items, .. } => map.list_remove(key, items).await.map(Into::into),
-        Op::Expire => Err(unknown("map.expire")),
+        Op::Add { shape: Shape::Set, items, .. } => waits(async move { map.set_add(&key, items).await }),
+        Op::Add { unique: true, items, .. } => {
+            waits(async move { map.list_append_unique(&key, items).await })
+        }
+        Op::Add { items, .. } => waits(async move { map.list_append(&key, items).await }),
+        Op::Remove { shape: Shape::Set, items } => waits(async move { map.set_remove(&key, items).await }),
+        Op::Remove { items, .. } => waits(async move { map.list_remove(&key, items).await }),
+        Op::Expire => waits(async { Err::<Plain, _>(unknown("map.expire")) }),
     }
 }

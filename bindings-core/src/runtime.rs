@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use ponos::{Error, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::task::Woken;
+
 /// Counts the forks between the first process and this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
@@ -26,6 +28,8 @@ static RUNTIME: ArcSwapOption<Owned> = ArcSwapOption::const_empty();
 pub(crate) struct Owned {
     forks: u64,
     handle: Handle,
+    /// The calls that are to be polled on it.
+    pub(crate) woken: Woken,
     /// Taken at the end of the process; never dropped in a child, where its threads are missing.
     runtime: Mutex<Option<ManuallyDrop<Runtime>>>,
 }
@@ -115,6 +119,16 @@ impl Turn {
     pub(crate) fn handle(&self) -> &Handle {
         &self.owned.handle
     }
+
+    pub(crate) fn owned(&self) -> &Arc<Owned> {
+        &self.owned
+    }
+}
+
+impl Owned {
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 /// The runtime of this process, made if there is none yet. Takes no lock, for the reason that [`RUNTIME`] has none: of
@@ -131,7 +145,7 @@ fn owned() -> Result<Arc<Owned>> {
         let made =
             build().map_err(|error| Error::internal("no runtime can be started").with_source(error))?;
         let (handle, runtime) = (made.handle().clone(), Mutex::new(Some(ManuallyDrop::new(made))));
-        let made = Arc::new(Owned { forks, handle, runtime });
+        let made = Arc::new(Owned { forks, handle, woken: Woken::default(), runtime });
         let before = RUNTIME.compare_and_swap(&now, Some(made.clone()));
         if before.as_ref().map(Arc::as_ptr) == now.as_ref().map(Arc::as_ptr) {
             // That of the parent process: its threads are missing, so it is never dropped.

@@ -1,16 +1,15 @@
 //! Running an operation for a foreign caller: first on its own thread, then, if it has to wait, on the runtime.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use ponos::{Error, Result};
-use tokio::task::AbortHandle;
 
 use crate::ops::{self, Begun, Work};
 use crate::plain::{Object, Plain};
-use crate::runtime::Turn;
+use crate::runtime;
+use crate::task::{Call, Completion, Turn};
 
 /// What [`submit`] returns.
 #[derive(Debug)]
@@ -23,17 +22,23 @@ pub enum Submitted {
 
 /// Ends a pending call: its `done` is called with `Closed`, unless it was called already. Dropping it does
 /// nothing.
-#[derive(Clone, Debug)]
-pub struct Cancel(AbortHandle);
+#[derive(Clone)]
+pub struct Cancel(Arc<dyn Turn>);
 
 impl Cancel {
     /// Ends the call. A write that was sent may still be applied.
     pub fn cancel(&self) {
-        self.0.abort();
+        self.0.end();
     }
 }
 
-/// Does the operation of this name on an object: polls it once here, and gives it to the runtime if it has to wait.
+impl std::fmt::Debug for Cancel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Cancel")
+    }
+}
+
+/// Does the operation of this name on an object: polls it here, and gives it to the runtime if it has to wait.
 ///
 /// A panic anywhere in it becomes `Internal`; every error says which operation and which object.
 pub fn submit(
@@ -42,24 +47,28 @@ pub fn submit(
     args: Vec<Plain>,
     done: impl FnOnce(Result<Plain>) + Send + 'static,
 ) -> Submitted {
-    let work = match caught(|| ops::begin(on, op, args)).and_then(|begun| begun) {
+    let begun = caught(|| ops::begin(on, op, args)).and_then(|begun| begun);
+    let ready = |result: Result<Plain>| Submitted::Ready(result.map_err(|error| place(error, on, op)));
+    let mut work = match begun {
         Ok(Begun::Ready(answer)) => return Submitted::Ready(Ok(answer)),
-        Ok(Begun::Waits(work)) => work,
-        Err(error) => return Submitted::Ready(Err(place(error, on, op))),
+        Ok(Begun::Waits(work)) => Guarded(work),
+        Err(error) => return ready(Err(error)),
     };
-    match poll_here(Guarded(work)) {
-        Ok(Ok((turn, future))) => {
-            let (operation, writes) = ops::known(op);
-            let object = on.name().to_owned();
-            let cancelled = Error::closed("the call was cancelled").with_maybe_applied(writes);
-            let mut completion = Completion(Some((done, cancelled.at(operation, &object))));
-            let place = move |error: Error| error.at(operation, &object);
-            let task = turn.handle().spawn(async move { completion.finish(future.await.map_err(place)) });
-            Submitted::Pending(Cancel(task.abort_handle()))
-        }
-        Ok(Err(result)) => Submitted::Ready(result.map_err(|error| place(error, on, op))),
-        Err(error) => Submitted::Ready(Err(place(error, on, op))),
+    let turn = match runtime::Turn::begin() {
+        Ok(turn) => turn,
+        Err(error) => return ready(Err(error)),
+    };
+    let _entered = turn.handle().enter();
+    // Most calls that are ready at once are so for good; for them nothing is made that could be woken.
+    if let Poll::Ready(result) = work.poll(Waker::noop()) {
+        return ready(result);
     }
+    let call = Call::new(turn.owned());
+    if let Poll::Ready(result) = work.poll(&call.clone().into()) {
+        return ready(result);
+    }
+    call.leave(work, Completion::new(done, on, op));
+    Submitted::Pending(Cancel(call))
 }
 
 /// Does an operation that never waits, on any thread, with an event loop or without, also in a forked child: its result,
@@ -77,33 +86,19 @@ pub fn local(on: &Object, op: &str, args: Vec<Plain>) -> Result<Result<Plain>, V
     })
 }
 
-/// Polls once on this thread: the result, or what is to be polled on.
-fn poll_here(mut future: Guarded) -> Result<Result<(Turn, Guarded), Result<Plain>>> {
-    let turn = Turn::begin()?;
-    let first = {
-        let _entered = turn.handle().enter();
-        Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()))
-    };
-    Ok(match first {
-        Poll::Ready(result) => Err(result),
-        Poll::Pending => Ok((turn, future)),
-    })
-}
-
 /// Adds where an error happened, unless it knows that already.
 pub fn place(error: Error, on: &Object, op: &str) -> Error {
     error.at(ops::known(op).0, on.name())
 }
 
 /// A future whose panics are errors.
-struct Guarded(Work);
+pub(crate) struct Guarded(Work);
 
-impl Future for Guarded {
-    type Output = Result<Plain>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let inner = self.0.as_mut();
-        caught(|| inner.poll(context)).unwrap_or_else(|error| Poll::Ready(Err(error)))
+impl Guarded {
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<Plain>> {
+        let work = self.0.as_mut();
+        let polled = caught(|| work.poll(&mut Context::from_waker(waker)));
+        polled.unwrap_or_else(|error| Poll::Ready(Err(error)))
     }
 }
 
@@ -118,25 +113,6 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
         Error::internal(format!("panic: {text}"))
     })
-}
-
-/// Calls `done` exactly once: with the result, or with the error when a cancelled call is dropped.
-struct Completion<F: FnOnce(Result<Plain>)>(Option<(F, Error)>);
-
-impl<F: FnOnce(Result<Plain>)> Completion<F> {
-    fn finish(&mut self, result: Result<Plain>) {
-        if let Some((done, _)) = self.0.take() {
-            done(result);
-        }
-    }
-}
-
-impl<F: FnOnce(Result<Plain>)> Drop for Completion<F> {
-    fn drop(&mut self) {
-        if let Some((done, cancelled)) = self.0.take() {
-            done(Err(cancelled));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -217,8 +193,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let panics = Guarded(Box::pin(async { panic!("oh {}", 1) }));
-        let Ok(Err(Err(error))) = poll_here(panics) else { panic!("no error") };
+        let mut panics = Guarded(Box::pin(async { panic!("oh {}", 1) }));
+        let Poll::Ready(Err(error)) = panics.poll(Waker::noop()) else { panic!("no error") };
         assert_eq!(error.message(), "panic: oh 1");
     }
 

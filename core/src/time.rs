@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "this is the place that the bans point to")]
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use tokio::time::Instant;
@@ -33,14 +35,33 @@ pub(crate) async fn sleep_until(when: Instant) {
 ///
 /// # Errors
 /// `Timeout` that names `what`; whether a write happened is for the caller to say.
-pub(crate) async fn within<T>(
+pub(crate) fn within<T, F: Future<Output = Result<T>>>(
     deadline: Instant,
     what: &str,
-    future: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    match tokio::time::timeout_at(deadline, future).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::timeout(format!("{what} took longer than its deadline"))),
+    future: F,
+) -> Within<'_, F> {
+    Within { timeout: tokio::time::timeout_at(deadline, future), what }
+}
+
+pin_project_lite::pin_project! {
+    /// What [`within`] gives: an async function would have room for its argument twice.
+    pub(crate) struct Within<'a, F> {
+        #[pin]
+        timeout: tokio::time::Timeout<F>,
+        what: &'a str,
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for Within<'_, F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.timeout.poll(context).map(|result| {
+            result.unwrap_or_else(|_| {
+                Err(Error::timeout(format!("{} took longer than its deadline", this.what)))
+            })
+        })
     }
 }
 

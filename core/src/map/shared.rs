@@ -100,12 +100,20 @@ impl Shared {
     }
 
     /// Has a write decided by the engine, once, and waits until the local copy shows it.
-    pub(super) async fn write(&self, operation: &'static str, write: Write) -> Result<Done> {
-        let result = match self.enter() {
-            Ok(_pass) => self.deliver(write).await,
-            Err(closed) => Err(closed),
-        };
-        result.map_err(|error| error.at(operation, &self.id.name))
+    pub(super) fn write(
+        &self,
+        operation: &'static str,
+        write: Result<Write>,
+    ) -> impl Future<Output = Result<Done>> {
+        // A write is large: the future has room for it once.
+        let mut request = write.map(|write| Request { id: self.next_id(), write, retry_after: None });
+        async move {
+            let result = match request {
+                Ok(ref mut request) => self.deliver(request).await,
+                Err(error) => Err(error),
+            };
+            result.map_err(|error| error.at(operation, &self.id.name))
+        }
     }
 
     /// A name for the next write that is made here.
@@ -113,12 +121,11 @@ impl Shared {
         OpId { writer: self.follower.writer, seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
-    async fn deliver(&self, write: Write) -> Result<Done> {
+    async fn deliver(&self, request: &mut Request) -> Result<Done> {
+        let _pass = self.enter()?;
         let deadline = self.deadline();
-        let id = self.next_id();
-        let expected = Expected::new(&self.follower, id.seq);
-        let mut request = Request { id, write, retry_after: None };
-        let verdict = self.insist(&mut request, deadline).await?;
+        let expected = Expected::new(&self.follower, request.id.seq);
+        let verdict = self.insist(request, deadline).await?;
         let position = match verdict {
             Verdict::Refused(refusal) => return Err(refused(refusal, &request.write)),
             Verdict::Unknown => return Err(unknown()),
@@ -139,12 +146,12 @@ impl Shared {
         if self.follower.has_reached(position) {
             return Ok(());
         }
-        let visible = async {
+        // In a box because it is seldom, and would make every write larger.
+        let shown = Box::pin(time::within(deadline, what, async {
             self.follower.reached(position).await;
             Ok(())
-        };
-        let shown = time::within(deadline, what, visible).await;
-        shown.map_err(|error| error.with_maybe_applied(true))
+        }));
+        shown.await.map_err(|error| error.with_maybe_applied(true))
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.

@@ -216,12 +216,12 @@ impl Map {
 
     /// Removes every key in one revision.
     pub async fn clear(&self) -> Result<Written> {
-        self.shared.write("map.clear", Write::Clear).await.map(written)
+        self.shared.write("map.clear", Ok(Write::Clear)).await.map(written)
     }
 
     /// Removes the map with its history and codec; the next write starts a new generation. Handles stay usable.
     pub async fn destroy(&self) -> Result<Written> {
-        self.shared.write("map.destroy", Write::Destroy).await.map(written)
+        self.shared.write("map.destroy", Ok(Write::Destroy)).await.map(written)
     }
 
     /// Begins a transaction: conditions, and what to do if they hold or not, in one revision.
@@ -246,8 +246,8 @@ impl Map {
     ///
     /// *Errors*: as [`TxnBuilder::commit`].
     pub async fn commit(&self, txn: Txn) -> Result<TxnDone> {
-        self.valid_txn(&txn).map_err(|error| error.at("map.txn", self.name()))?;
-        let done = self.shared.write("map.txn", Write::Txn(txn)).await?;
+        let write = self.valid_txn(&txn).map(|()| Write::Txn(txn));
+        let done = self.shared.write("map.txn", write).await?;
         Ok(TxnDone { revision: done.revision, matched: done.matched, changed: done.changed })
     }
 
@@ -257,10 +257,14 @@ impl Map {
         self.shared.close().await;
     }
 
-    async fn one(&self, operation: &'static str, key: &str, op: Op) -> Result<Done> {
+    fn one<'a>(
+        &'a self,
+        operation: &'static str,
+        key: &str,
+        op: Op,
+    ) -> impl Future<Output = Result<Done>> + use<'a> {
         let checked = valid_key(key).and_then(|key| self.valid_op(&key, &op).map(|()| key));
-        let key = checked.map_err(|error| error.at(operation, self.name()))?;
-        self.shared.write(operation, Write::One { key, op }).await
+        self.shared.write(operation, checked.map(|key| Write::One { key, op }))
     }
 
     async fn edit(&self, operation: &'static str, key: &str, op: Op) -> Result<Edited> {

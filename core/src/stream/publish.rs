@@ -77,35 +77,41 @@ impl Stream {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Published> {
-        let sent = async {
-            let _pass = self.shared.enter()?;
-            let payload = payload.into();
-            let (expect_last, if_exists) = (options.expect_last, options.if_exists);
-            let items = vec![self.item(topic, &payload, &options)?];
-            let verdict = self.insist(Publish { items, expect_last, if_exists, retry_after: None }).await?;
-            one(verdict)
-        };
-        sent.await.map_err(|error| error.at("stream.publish", self.name()))
+        let request = self.single(topic, &payload.into(), options);
+        let published = self.send(request).await.and_then(one);
+        published.map_err(|error| error.at("stream.publish", self.name()))
     }
 
     /// Publishes several events in one step, one after the other: all of them or none. At most 1,000.
     ///
     /// *Errors*: as [`Stream::publish`]; what is wrong with one event is wrong with the batch.
     pub async fn publish_batch(&self, messages: Vec<Message>) -> Result<Vec<Published>> {
-        let sent = async {
-            let _pass = self.shared.enter()?;
-            let number = messages.len();
-            if number == 0 || number > MAX_BATCH {
-                return Err(Error::invalid(format!("a batch has 1 to {MAX_BATCH} events, not {number}")));
-            }
-            let expect_last = messages.iter().find_map(|message| message.options.expect_last);
-            let if_exists = messages.iter().any(|message| message.options.if_exists);
-            let items = messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
-            let verdict = self.insist(Publish { items, expect_last, if_exists, retry_after: None }).await?;
-            let (generation, fates) = done(verdict)?;
-            Ok(fates.into_iter().map(|fate| published(generation, fate)).collect())
-        };
-        sent.await.map_err(|error| error.at("stream.publish_batch", self.name()))
+        let request = self.batch(&messages);
+        drop(messages);
+        let published =
+            self.send(request).await.and_then(done).map(|(generation, fates)| {
+                fates.into_iter().map(|fate| published(generation, fate)).collect()
+            });
+        published.map_err(|error| error.at("stream.publish_batch", self.name()))
+    }
+
+    /// Checks an event that is published alone.
+    fn single(&self, topic: &str, payload: &[u8], options: PublishOptions) -> Result<Publish> {
+        let items = vec![self.item(topic, payload, &options)?];
+        let PublishOptions { expect_last, if_exists, .. } = options;
+        Ok(Publish { items, expect_last, if_exists, retry_after: None })
+    }
+
+    /// Checks a batch.
+    fn batch(&self, messages: &[Message]) -> Result<Publish> {
+        let number = messages.len();
+        if number == 0 || number > MAX_BATCH {
+            return Err(Error::invalid(format!("a batch has 1 to {MAX_BATCH} events, not {number}")));
+        }
+        let expect_last = messages.iter().find_map(|message| message.options.expect_last);
+        let if_exists = messages.iter().any(|message| message.options.if_exists);
+        let items = messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
+        Ok(Publish { items, expect_last, if_exists, retry_after: None })
     }
 
     /// Checks an event of a batch and packs it.
@@ -125,8 +131,10 @@ impl Stream {
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
-    async fn insist(&self, mut request: Publish) -> Result<Verdict> {
+    async fn send(&self, request: Result<Publish>) -> Result<Verdict> {
         let shared = &self.shared;
+        let _pass = shared.enter()?;
+        let mut request = request?;
         let before = shared.follower.known().last;
         let mut attempts = Attempts::until(shared.deadline());
         loop {

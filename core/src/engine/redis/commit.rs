@@ -1,8 +1,9 @@
 //! Group commit: requests for one object that meet on their way share a call, a message and a log entry.
 //!
-//! A request that finds no call under way is sent at once. Beside one a second departs when as many requests wait
-//! as the first carries; all others wait for the next to return. There is no timer: under load batches grow by
-//! themselves, and one caller never waits for another.
+//! A request that finds no call under way is sent at once. Beside one a second departs when a third of all callers
+//! wait; all others wait for the next to return. So while the server does one third, the next is on its way to it, and
+//! the last is with its callers. There is no timer: under load batches grow by themselves, and one caller never waits
+//! for another.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -81,8 +82,10 @@ pub(super) struct Commit<F: Freight> {
 struct Queue<F: Freight> {
     waiting: VecDeque<Waiting<F>>,
     flying: usize,
-    /// How many requests went with the last call.
-    carried: usize,
+    /// How many requests have no verdict,
+    unanswered: usize,
+    /// and how many had none at most, lately: those are the callers.
+    callers: usize,
 }
 
 /// A request and who waits for its verdict.
@@ -93,7 +96,7 @@ struct Waiting<F: Freight> {
 
 impl<F: Freight> Commit<F> {
     pub(super) fn new(link: Arc<Link>, freight: F) -> Arc<Self> {
-        let queue = Queue { waiting: VecDeque::new(), flying: 0, carried: 0 };
+        let queue = Queue { waiting: VecDeque::new(), flying: 0, unanswered: 0, callers: 0 };
         Arc::new(Self { link, freight, queue: Mutex::new(queue) })
     }
 
@@ -104,8 +107,9 @@ impl<F: Freight> Commit<F> {
         let (next, alone) = {
             let mut queue = self.queue.lock();
             queue.waiting.push_back(Waiting { request, answer });
+            queue.unanswered += 1;
             let next = queue.depart();
-            (next, queue.flying == 1 && queue.carried == 1 && queue.waiting.is_empty())
+            (next, queue.unanswered == 1)
         };
         let close = alone && self.link.soon.is_close();
         // Who has made a pause is in no hurry: others hear of it first.
@@ -168,6 +172,7 @@ impl<F: Freight> Commit<F> {
         let next = {
             let mut queue = self.queue.lock();
             queue.flying -= 1;
+            queue.unanswered -= batch.len();
             queue.depart()
         };
         self.call(next, false);
@@ -208,14 +213,20 @@ impl<F: Freight> Queue<F> {
     /// The next call to make: at once if none is under way; beside another only if it is worth its while, or the
     /// first caller to come back would always travel alone.
     fn depart(&mut self) -> Vec<Waiting<F>> {
-        let worthwhile = self.flying == 0 || self.waiting.len() >= self.carried;
+        // Whoever comes when nobody else is here is the first of others.
+        self.callers = if self.unanswered == 1 { 1 } else { self.callers.max(self.unanswered) };
+        let worthwhile = self.flying == 0 || self.waiting.len() * 3 >= self.callers;
         if self.flying == FLYING || !worthwhile {
             return Vec::new();
         }
+        let waited = self.waiting.len();
         let batch = self.take();
+        // Those that nobody waits for any more go without.
+        self.unanswered -= waited - self.waiting.len() - batch.len();
         if !batch.is_empty() {
             self.flying += 1;
-            self.carried = batch.len();
+            // Callers who have left are forgotten within some calls.
+            self.callers = self.unanswered.max(self.callers - self.callers / 8);
         }
         batch
     }
