@@ -13,8 +13,8 @@ use std::time::Duration;
 use ponos::model::op::Op;
 use ponos::model::value::Key;
 use ponos::{
-    Condition, DeleteOptions, Entry, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos, Result,
-    SetOptions, Shape, Snapshot, Txn, WatchOptions,
+    Callers, Condition, DeleteOptions, Entry, Error, IncrFloatOptions, IncrOptions, Map, MapOptions, Ponos,
+    Result, SetOptions, Shape, Snapshot, Txn, WatchOptions,
 };
 
 use crate::args::{Args, mistyped};
@@ -120,7 +120,7 @@ fn begin_with(on: &Object, op: &str, args: &mut Args) -> Result<Begun> {
     match (on, name) {
         (Object::Nothing, "open") => {
             let url = args.text("the url")?;
-            Ok(waits(async move { Ponos::open(&url).await }))
+            Ok(waits(async move { Ponos::open_for(&url, Callers::Far).await }))
         }
         (Object::Nothing, "commit") => streams::commit(args),
         (Object::Nothing, "merge") => streams::merged(args),

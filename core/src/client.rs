@@ -15,7 +15,7 @@ use crate::model::name;
 use crate::rt::Gate;
 use crate::stream::{self, Stream, StreamOptions};
 use crate::time;
-use crate::url::{EngineUrl, Settings};
+use crate::url::{Callers, EngineUrl, Settings};
 
 /// A scope and a name in it.
 type ObjectName = (String, String);
@@ -65,11 +65,17 @@ impl Ponos {
     /// # Ok::<(), ponos::Error>(()) })?; Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn open(url: &str) -> Result<Self> {
-        Self::connect(url).await.map_err(|error| error.at("open", ""))
+        Self::open_for(url, Callers::default()).await
     }
 
-    async fn connect(url: &str) -> Result<Self> {
-        let settings = Settings::parse(url)?;
+    /// As [`Ponos::open`], for callers that are somewhere else than the runtime that it is called in. That is a matter of
+    /// speed only: with far callers more calls share one to the engine.
+    pub async fn open_for(url: &str, callers: Callers) -> Result<Self> {
+        Self::connect(url, callers).await.map_err(|error| error.at("open", ""))
+    }
+
+    async fn connect(url: &str, callers: Callers) -> Result<Self> {
+        let settings = Settings { callers, ..Settings::parse(url)? };
         let engine: Arc<dyn Engine> = match &settings.engine {
             EngineUrl::Memory { name } => Arc::new(Memory::open(name, settings.max_value, settings.log_len)),
             #[cfg(feature = "redis")]

@@ -47,4 +47,4 @@ pub use model::op::{Condition, Op};
 pub use model::txn::Txn;
 pub use model::value::{Entry, Key, Position, Shape};
 pub use stream::{Delivery, EventId, Reader, Sink, StepBuilder, Stream, StreamOptions};
-pub use url::{EngineUrl, RedisUrl, Settings, TlsFiles};
+pub use url::{Callers, EngineUrl, RedisUrl, Settings, TlsFiles};

@@ -19,6 +19,18 @@ pub struct Settings {
     pub max_value: usize,
     /// How many log entries an engine keeps of each map for repair (`log_len`, default 10,000).
     pub log_len: u64,
+    /// Where callers are; no URL says it.
+    pub callers: Callers,
+}
+
+/// Where the callers of a client are, which says how many of them best share a call to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Callers {
+    /// On the runtime that the client was opened in: whoever is answered is there with the next call at once.
+    #[default]
+    Near,
+    /// On other threads, which have to wake first, like those of other languages.
+    Far,
 }
 
 /// The engine that a URL names.
@@ -101,6 +113,7 @@ impl Settings {
             timeout: parameters.duration("timeout")?.unwrap_or(Duration::from_secs(5)),
             max_value: parameters.number("max_value", 1, MAX_VALUE_LIMIT as u64)?.unwrap_or(1 << 20) as usize,
             log_len: parameters.number("log_len", 100, 10_000_000)?.unwrap_or(10_000),
+            callers: Callers::default(),
         })
     }
 }

@@ -3,8 +3,9 @@
 //! # Rules
 //! 1. **Published once and in order.** [`StreamEngine::publish`] does what [`Log::publish`](crate::model::log::Log)
 //!    does; the numbers of a life of a stream are contiguous from 1.
-//! 2. **Told.** After a publish every [`StreamSink`] of the stream hears of it, with the events or without. An engine
-//!    whose messages may get lost looks by itself, about once a second, and tells what it finds.
+//! 2. **Told.** After a publish every [`StreamSink`] of the stream that [listens](StreamEngine::listen) hears of it, with
+//!    the events or without. An engine whose messages may get lost looks by itself, about once a second, and tells what
+//!    it finds; those that do not listen hear that as well.
 //! 3. **Kept.** [`StreamEngine::read`] gives events from a number on, beginning with the first that is still there.
 //!    Numbers between two events that it gives are never missing.
 //! 4. **Groups are as the model has them.** [`GroupEngine::apply`] decides as [`Group::apply`](crate::model::group)
@@ -75,6 +76,9 @@ pub trait StreamSink: Send + Sync {
 pub trait StreamEngine: Send + Sync {
     /// Publishes, or refuses to.
     fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, log::Verdict>;
+
+    /// From now on the sink hears of everything as it happens. Who only publishes does without.
+    fn listen(&self) -> Reply<'_, ()>;
 
     /// Where the stream is; `None` if it does not exist.
     fn tail(&self) -> Reply<'_, Option<Tail>>;

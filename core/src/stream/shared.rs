@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Subscribes and looks where the stream is.
+    /// Looks where the stream is.
     pub(crate) async fn open(
         engine: Arc<dyn Engine>,
         id: StreamId,
@@ -77,6 +77,11 @@ impl Shared {
         let shared = Arc::new(shared);
         shared.tasks.spawn(release(Arc::downgrade(&shared), shared.follower.clone()));
         Ok(shared)
+    }
+
+    /// Has the follower hear of everything from now on: what is asked for afterwards misses nothing.
+    pub(super) async fn listen(&self) -> Result<()> {
+        time::within(self.deadline(), "subscribing", self.link.listen()).await
     }
 
     /// Takes in where the stream is.

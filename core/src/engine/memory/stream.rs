@@ -186,6 +186,10 @@ impl StreamEngine for Attached {
         Box::pin(ready(verdict))
     }
 
+    fn listen(&self) -> Reply<'_, ()> {
+        Box::pin(ready(Ok(()))) // whoever is attached does
+    }
+
     fn tail(&self) -> Reply<'_, Option<Tail>> {
         let state = self.state.lock();
         let log = &state.log;

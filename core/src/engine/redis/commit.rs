@@ -16,9 +16,12 @@ use super::link::Link;
 use super::resp::Value;
 use super::script::{self, Script};
 use crate::error::{Error, Result};
+use crate::url::Callers;
 
 /// How many calls of one object are under way at once.
 const FLYING: usize = 2;
+/// From how many callers on that are far it is one: each answer finds a thread to wake, and fewer answers wake fewer.
+const MANY: usize = 9;
 /// The most requests of one call: with them it takes the server well under a millisecond.
 const BATCH: usize = 256;
 /// The most bytes of one call, unless a single request has more.
@@ -86,6 +89,8 @@ struct Queue<F: Freight> {
     unanswered: usize,
     /// and how many had none at most, lately: those are the callers.
     callers: usize,
+    /// Whether they are on other threads.
+    far: bool,
 }
 
 /// A request and who waits for its verdict.
@@ -96,7 +101,13 @@ struct Waiting<F: Freight> {
 
 impl<F: Freight> Commit<F> {
     pub(super) fn new(link: Arc<Link>, freight: F) -> Arc<Self> {
-        let queue = Queue { waiting: VecDeque::new(), flying: 0, unanswered: 0, callers: 0 };
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            flying: 0,
+            unanswered: 0,
+            callers: 0,
+            far: link.callers == Callers::Far,
+        };
         Arc::new(Self { link, freight, queue: Mutex::new(queue) })
     }
 
@@ -216,7 +227,8 @@ impl<F: Freight> Queue<F> {
         // Whoever comes when nobody else is here is the first of others.
         self.callers = if self.unanswered == 1 { 1 } else { self.callers.max(self.unanswered) };
         let worthwhile = self.flying == 0 || self.waiting.len() * 3 >= self.callers;
-        if self.flying == FLYING || !worthwhile {
+        let most = if self.far && self.callers >= MANY { 1 } else { FLYING };
+        if self.flying >= most || !worthwhile {
             return Vec::new();
         }
         let waited = self.waiting.len();
@@ -226,7 +238,7 @@ impl<F: Freight> Queue<F> {
         if !batch.is_empty() {
             self.flying += 1;
             // Callers who have left are forgotten within some calls.
-            self.callers = self.unanswered.max(self.callers - self.callers / 8);
+            self.callers = self.unanswered.max(self.callers - self.callers / 64);
         }
         batch
     }

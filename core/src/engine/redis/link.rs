@@ -21,7 +21,7 @@ use super::tls::Tls;
 use crate::error::{Error, ErrorKind as Kind, Result};
 use crate::rt::Tasks;
 use crate::time::{self, Instant};
-use crate::url::{EngineUrl, RedisUrl};
+use crate::url::{Callers, EngineUrl, RedisUrl};
 
 /// How long a call waits for a connection that was just lost.
 const GRACE: Duration = Duration::from_millis(500);
@@ -70,11 +70,13 @@ pub(super) struct Link {
     pub(super) tasks: Tasks,
     /// How lone calls wait.
     pub(super) soon: Soon,
+    /// Where those are who make calls.
+    pub(super) callers: Callers,
 }
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(url: &RedisUrl) -> Result<Arc<Self>> {
+    pub(super) async fn open(url: &RedisUrl, callers: Callers) -> Result<Arc<Self>> {
         let tasks = Tasks::new().ok_or_else(|| Error::invalid("ponos runs inside a tokio runtime"))?;
         let tls = url.tls.as_ref().map(|files| Tls::new(&url.host, files)).transpose()?;
         let link = Arc::new(Self {
@@ -89,6 +91,7 @@ impl Link {
             clock: Mutex::new(time::now()),
             tasks,
             soon: Soon::default(),
+            callers,
         });
         let deadline = time::now() + url.connect_timeout;
         let what = match &link.tls {

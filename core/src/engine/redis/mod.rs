@@ -23,6 +23,7 @@ mod stream;
 mod tls;
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -75,7 +76,7 @@ impl Redis {
     /// `Invalid` for a refused login, bad certificates or a server that evicts any key; `Unavailable` or
     /// `Timeout` if it does not answer.
     pub async fn open(url: &RedisUrl, settings: &Settings) -> Result<Self> {
-        let link = Link::open(url).await?;
+        let link = Link::open(url, settings.callers).await?;
         if let Err(error) = refuse_eviction(&link).await {
             link.close().await;
             return Err(error);
@@ -97,11 +98,10 @@ impl Redis {
 }
 
 impl Redis {
-    async fn attach_stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Result<Arc<dyn StreamEngine>> {
+    fn attach_stream(&self, id: &StreamId, sink: Weak<dyn StreamSink>) -> Arc<dyn StreamEngine> {
         let keys = StreamKeys::new(&self.prefix, &id.scope, &id.name);
-        let subscription = self.link.subscribe(&keys.channel, Ear::Stream(sink.clone())).await?;
         let (link, look, groups) = (self.link.clone(), self.look.clone(), self.groups.clone());
-        Ok(Arc::new(RedisStream::new(link, look, keys, &id, sink, groups, subscription)))
+        Arc::new(RedisStream::new(link, look, keys, id, sink, groups))
     }
 }
 
@@ -122,7 +122,7 @@ impl Engine for Redis {
     }
 
     fn stream(&self, id: StreamId, sink: Weak<dyn StreamSink>) -> Reply<'_, Arc<dyn StreamEngine>> {
-        Box::pin(self.attach_stream(id, sink))
+        Box::pin(ready(Ok(self.attach_stream(&id, sink))))
     }
 
     fn step(&self, step: Step) -> Reply<'_, Outcome> {

@@ -71,6 +71,7 @@ impl Bench<'_> {
         let heard = Arc::new(Heard::default());
         let sink: Arc<dyn StreamSink> = heard.clone();
         let link = self.engine.stream(self.stream_id(name), Arc::downgrade(&sink)).await?;
+        link.listen().await?;
         Ok(Opened { link, heard })
     }
 }

@@ -20,10 +20,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 use super::args::Args;
 use super::commit::Commit;
 use super::link::Link;
+use super::push::Ear;
 use super::resp::Value;
 use super::script::{DESTROY_STREAM, JOIN, LOOK, RELEASE, REMOVE, SINCE, Script};
 use crate::engine::Reply;
@@ -89,7 +91,8 @@ pub(super) struct RedisStream {
     generation: AtomicU64,
     /// How many events an entry has, on average.
     density: AtomicUsize,
-    subscription: u64,
+    /// The number of its subscription, once somebody listens.
+    subscription: OnceCell<u64>,
     looked_at: u64,
 }
 
@@ -101,12 +104,12 @@ impl RedisStream {
         id: &StreamId,
         sink: Weak<dyn StreamSink>,
         groups: super::Groups,
-        subscription: u64,
     ) -> Self {
         let commit = Commit::new(link.clone(), Publishes::new(&keys, &id.codec));
         let [info, log, delayed, ..] = keys.publish.clone();
         let looked_at = look.stream([info, log, delayed], sink.clone());
         let (generation, density) = (AtomicU64::new(0), AtomicUsize::new(1));
+        let subscription = OnceCell::new();
         Self { link, look, keys, commit, sink, groups, generation, density, subscription, looked_at }
     }
 
@@ -291,6 +294,14 @@ impl StreamEngine for RedisStream {
         Box::pin(self.commit.send((request.clone(), keep)))
     }
 
+    fn listen(&self) -> Reply<'_, ()> {
+        Box::pin(async {
+            let ear = || Ear::Stream(self.sink.clone());
+            let open = || async { self.link.subscribe(&self.keys.channel, ear()).await };
+            self.subscription.get_or_try_init(open).await.map(drop)
+        })
+    }
+
     fn tail(&self) -> Reply<'_, Option<Tail>> {
         Box::pin(self.look())
     }
@@ -342,6 +353,8 @@ impl StreamEngine for RedisStream {
 impl Drop for RedisStream {
     fn drop(&mut self) {
         self.look.forget(self.looked_at);
-        self.link.leave(self.keys.channel.clone(), self.subscription);
+        if let Some(number) = self.subscription.get() {
+            self.link.leave(self.keys.channel.clone(), *number);
+        }
     }
 }
