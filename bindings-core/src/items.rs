@@ -7,6 +7,8 @@
 //! for. A key of no bytes is none. Each header is `name length u32, value length u32`, name and value. A gap has the
 //! id of the first event that is missing, and in its payload `next.generation, next.seq, count` as u64.
 
+use std::fmt::Write as _;
+
 use ponos::stream::{Event, Gap, Item, Merged, Ticket};
 use ponos::{Delivery, EventId};
 
@@ -73,7 +75,9 @@ impl From<Vec<Item>> for Plain {
 
 impl From<EventId> for Plain {
     fn from(id: EventId) -> Self {
-        id.to_string().into()
+        let mut text = String::with_capacity(32); // what most ids take: a string that grows is allocated twice
+        let _ = write!(text, "{id}");
+        text.into()
     }
 }
 

@@ -192,7 +192,7 @@ const PARTITIONS: u16 = 64;
 
 /// A topic, a payload and options; conditions are a batch's, or those of a message that is published alone.
 fn message(args: &mut Args, alone: bool) -> Result<Message> {
-    let mut message = Message::new(&args.text("the topic")?, args.bytes("the payload")?);
+    let (topic, payload) = (args.text("the topic")?, args.bytes("the payload")?);
     let names = ["headers", "key", "dedupId", "delayMs", "expectLast", "ifExists"];
     args.named(if alone { &names } else { &names[..4] })?;
     let mut options = PublishOptions::default();
@@ -203,8 +203,7 @@ fn message(args: &mut Args, alone: bool) -> Result<Message> {
     if alone {
         (options.expect_last, options.if_exists) = (args.whole("expectLast")?, args.flag("ifExists")?);
     }
-    message.options = options;
-    Ok(message)
+    Ok(Message { topic, payload, options })
 }
 
 fn messages(args: &mut Args) -> Result<Vec<Message>> {

@@ -8,6 +8,7 @@
 //! on it has not settled is not trimmed, unless the retention says so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::record::{Batch, EventId, Record};
 use super::value::OpId;
@@ -65,8 +66,8 @@ pub struct Item {
 /// What is to be published in one step.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Publish {
-    /// The events, at least one.
-    pub items: Vec<Item>,
+    /// The events, at least one; shared, because an engine keeps the request until it is sure of the answer.
+    pub items: Arc<[Item]>,
     /// Refused unless this is the number of the last event.
     pub expect_last: Option<u64>,
     /// Refused unless the stream exists.

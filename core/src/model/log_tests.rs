@@ -57,7 +57,7 @@ fn a_condition_that_does_not_hold_refuses_the_whole_request() {
 fn an_id_that_was_seen_is_not_appended_again() {
     let mut log = Log::default();
     let with_id =
-        |seq| Publish { items: vec![Item { dedup: "order-7".into(), ..item(seq) }], ..Publish::default() };
+        |seq| Publish { items: [Item { dedup: "order-7".into(), ..item(seq) }].into(), ..Publish::default() };
     plain(&mut log, &with_id(1), 1);
     assert_eq!(plain(&mut log, &with_id(2), 2), done(1, &[Fate::Duplicate(1)]));
     assert_eq!(
@@ -129,10 +129,10 @@ fn what_a_group_has_not_settled_is_kept_skipped_or_refused() {
 fn a_delayed_event_is_appended_when_it_is_due() {
     let mut log = Log::default();
     let late = |seq, delay, dedup: &str| Item { delay, dedup: dedup.into(), ..item(seq) };
-    let batch = Publish { items: vec![late(1, 50, "a"), item(2), late(3, 20, "")], ..Publish::default() };
+    let batch = Publish { items: [late(1, 50, "a"), item(2), late(3, 20, "")].into(), ..Publish::default() };
     assert_eq!(plain(&mut log, &batch, 1), done(1, &[Fate::Delayed, Fate::Appended(1), Fate::Delayed]));
     assert_eq!(log.due(), Some(21));
-    let same = Publish { items: vec![late(4, 0, "a")], ..Publish::default() };
+    let same = Publish { items: [late(4, 0, "a")].into(), ..Publish::default() };
     assert_eq!(
         plain(&mut log, &same, 2),
         done(1, &[Fate::Duplicate(0)]),

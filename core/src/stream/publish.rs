@@ -97,7 +97,7 @@ impl Stream {
 
     /// Checks an event that is published alone.
     fn single(&self, topic: &str, payload: &[u8], options: PublishOptions) -> Result<Publish> {
-        let items = vec![self.item(topic, payload, &options)?];
+        let items = [self.item(topic, payload, &options)?].into();
         let PublishOptions { expect_last, if_exists, .. } = options;
         Ok(Publish { items, expect_last, if_exists, retry_after: None })
     }

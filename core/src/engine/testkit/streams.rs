@@ -118,13 +118,14 @@ async fn publishing(bench: &Bench<'_>) -> Result<()> {
     let mut before = Vec::new();
     let keep = Retention { max_len: 1_000_000, ..Retention::default() };
     for round in 0..400 {
-        let mut request = Publish::default();
+        let mut items = Vec::new();
         for _ in 0..=chance.below(3) {
             next += 1;
             let dedup = if chance.below(3) == 0 { format!("id-{}", chance.below(40)) } else { String::new() };
             let delay = if chance.below(10) == 0 { 3_600_000 } else { 0 };
-            request.items.push(Item { dedup: dedup.into(), delay, ..item(next) });
+            items.push(Item { dedup: dedup.into(), delay, ..item(next) });
         }
+        let mut request = Publish { items: items.into(), ..Publish::default() };
         if chance.below(5) == 0 {
             request.expect_last = Some(model.last().saturating_sub(chance.below(2)));
         }

@@ -185,7 +185,7 @@ impl Task {
             };
             let item = Item { record: Record::pack(draft), dedup: "".into(), delay: 0 };
             let id = StreamId { name: self.settings.dead_letter.clone(), ..self.shared.id.clone() };
-            let request = Publish { items: vec![item], ..Publish::default() };
+            let request = Publish { items: [item].into(), ..Publish::default() };
             publishes.push((id, request, Retention::default()));
         }
         Step { scope: self.shared.id.scope.clone(), settle: Some(settle), maps: Vec::new(), publishes }

@@ -104,7 +104,7 @@ fn is_plain(request: &Publish) -> bool {
 }
 
 fn pack_plain(requests: &[&(Publish, Retention)], args: &mut Args) {
-    let items = || requests.iter().flat_map(|(request, _)| &request.items);
+    let items = || requests.iter().flat_map(|(request, _)| &*request.items);
     let length = |item: &Item| u32::try_from(item.record.packed().len()).unwrap_or(u32::MAX).to_be_bytes();
     args.push_number(items().count());
     args.push_number(items().map(|item| item.record.packed().len()).sum::<usize>());
@@ -129,7 +129,7 @@ pub(super) fn pack_request(request: &Publish, args: &mut Args) {
         &after.seq.to_be_bytes(),
         &count.to_be_bytes(),
     ]);
-    for Item { record, dedup, delay } in &request.items {
+    for Item { record, dedup, delay } in &*request.items {
         args.push(dedup.as_bytes());
         args.push_number(*delay);
         args.push(record.packed());
