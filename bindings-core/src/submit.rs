@@ -51,7 +51,7 @@ pub fn submit(
     let ready = |result: Result<Plain>| Submitted::Ready(result.map_err(|error| place(error, on, op)));
     let mut work = match begun {
         Ok(Begun::Ready(answer)) => return Submitted::Ready(Ok(answer)),
-        Ok(Begun::Waits(work)) => Guarded(work),
+        Ok(Begun::Waits(work)) => Guarded::new(work),
         Err(error) => return ready(Err(error)),
     };
     let turn = match runtime::Turn::begin() {
@@ -95,6 +95,10 @@ pub fn place(error: Error, on: &Object, op: &str) -> Error {
 pub(crate) struct Guarded(Work);
 
 impl Guarded {
+    pub(crate) fn new(work: Work) -> Self {
+        Self(work)
+    }
+
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<Plain>> {
         let work = self.0.as_mut();
         let polled = caught(|| work.poll(&mut Context::from_waker(waker)));

@@ -168,3 +168,97 @@ impl<F: FnOnce(Result<Plain>)> Drop for Completion<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ops::Work;
+    use crate::runtime;
+
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// A call for `work` that its caller has polled once and left, and its result when it comes.
+    fn left(work: Work) -> (Arc<dyn Turn>, mpsc::Receiver<Result<Plain>>) {
+        let turn = runtime::Turn::begin().expect("a runtime");
+        let (done, result) = mpsc::sync_channel(2);
+        let call = Call::new(turn.owned());
+        let mut work = Guarded::new(work);
+        assert!(work.poll(&call.clone().into()).is_pending());
+        let done = move |result| done.send(result).expect("room");
+        call.leave(work, Completion::new(done, &Object::Nothing, "map.set"));
+        (call, result)
+    }
+
+    #[test]
+    fn who_is_woken_while_being_polled_is_polled_again() {
+        for wakes in [1, 2, 100] {
+            let mut left_to_wake = wakes;
+            let (_call, result) = left(Box::pin(poll_fn(move |context| {
+                context.waker().wake_by_ref();
+                context.waker().wake_by_ref();
+                left_to_wake -= 1;
+                if left_to_wake < 0 { Poll::Ready(Ok(Plain::Nil)) } else { Poll::Pending }
+            })));
+            assert!(result.recv_timeout(SOON).expect("a result").is_ok());
+            assert!(result.recv_timeout(Duration::from_millis(5)).is_err(), "done twice");
+        }
+    }
+
+    #[test]
+    fn wakers_of_other_threads_lose_no_call_and_do_none_twice() {
+        let polled = Arc::new(AtomicUsize::new(0));
+        let (wakers, results): (Vec<_>, Vec<_>) = (0..500)
+            .map(|number| {
+                let (give, wakers) = mpsc::sync_channel::<Waker>(1_000);
+                let (polled, mut polls) = (polled.clone(), 0);
+                let (_, result) = left(Box::pin(poll_fn(move |context| {
+                    polled.fetch_add(1, Ordering::Relaxed);
+                    polls += 1;
+                    give.try_send(context.waker().clone()).expect("room");
+                    if polls > 3 { Poll::Ready(Ok(Plain::Count(number))) } else { Poll::Pending }
+                })));
+                (wakers, result)
+            })
+            .unzip();
+        let mut wakers = wakers.into_iter();
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                let part: Vec<_> = wakers.by_ref().take(125).collect();
+                threads.spawn(move || {
+                    part.iter().flatten().for_each(|waker| {
+                        waker.wake_by_ref();
+                        waker.wake();
+                    });
+                });
+            }
+        });
+        for (number, result) in results.iter().enumerate() {
+            let answer = result.recv_timeout(SOON).expect("a result").expect("it is done");
+            assert!(matches!(answer, Plain::Count(count) if count == number));
+            assert!(result.try_recv().is_err(), "done twice");
+        }
+        assert_eq!(polled.load(Ordering::Relaxed), 4 * 500, "polled for nothing");
+    }
+
+    #[test]
+    fn what_is_ended_is_done_once_and_never_polled_again() {
+        let (give, waker) = mpsc::sync_channel::<Waker>(1);
+        let (call, result) = left(Box::pin(poll_fn(move |context| {
+            give.try_send(context.waker().clone()).expect("polled once");
+            Poll::Pending
+        })));
+        let waker = waker.recv_timeout(SOON).expect("a waker");
+        call.end();
+        waker.wake();
+        call.end();
+        let error = result.recv_timeout(SOON).expect("a result").expect_err("ended");
+        assert_eq!(error.to_string(), "map.set: the call was cancelled (the write may have been applied)");
+        assert!(result.recv_timeout(Duration::from_millis(5)).is_err(), "done twice");
+    }
+}
