@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures Ponos beside its peers: tools/bench.sh [maps|streams] [ROUNDS]. Before streams are measured it fetches
+# Measures Ponos beside its peers: tools/bench.sh [maps|streams] [ROUNDS|tables]. Before streams are measured it fetches
 # nats-server, unless there is one: Debian's package is unpacked under target/nats and nothing is installed, because
 # an installed one is started as a service. Without it the rows beside NATS are left out, and it says why.
 set -euo pipefail

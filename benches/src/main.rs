@@ -1,5 +1,6 @@
 //! `make bench`: runs every program of the comparison several times, each on a server of its own, and writes medians
-//! and ratios to benches/results. Arguments: `maps` or `streams` for one of the two, the number of rounds (default 5).
+//! and ratios to benches/results. Arguments: `maps` or `streams` for one of the two, the number of rounds (default 5);
+//! `tables` runs nothing and makes the tables anew of what was measured last.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program with a clock prints")]
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,11 @@ async fn main() -> ExitCode {
 async fn measure(plan: &Plan) -> Result<(), String> {
     let root = PathBuf::from(std::env::var("PONOS_ROOT").unwrap_or_else(|_| ".".to_owned()));
     for work in &plan.works {
+        if plan.tables {
+            let (results, rounds) = Results::read(&root, *work)?;
+            println!("{}", results.write(&root, rounds)?);
+            continue;
+        }
         let mut results = Results::new(*work);
         for round in 1..=plan.rounds {
             println!("{}, round {round} of {}", work.word(), plan.rounds);

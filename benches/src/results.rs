@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bars::{self, Bar};
@@ -14,7 +15,22 @@ use crate::work::Work;
 #[derive(Debug)]
 pub struct Results {
     work: Work,
-    figures: BTreeMap<(String, String, &'static str), Vec<f64>>,
+    figures: BTreeMap<(String, String, String), Vec<f64>>,
+}
+
+/// A file of results, as far as tables are made of it.
+#[derive(Deserialize)]
+struct Kept {
+    rounds: usize,
+    figures: Vec<KeptFigure>,
+}
+
+#[derive(Deserialize)]
+struct KeptFigure {
+    program: String,
+    bench: String,
+    figure: String,
+    all: Vec<f64>,
 }
 
 /// A bar with what was measured.
@@ -79,19 +95,34 @@ impl Results {
                 for noisy in ["requests", "samples", "items_after", "order"] {
                     sample.params.remove(noisy);
                 }
-                self.figures.entry((program.to_owned(), sample.label(), name)).or_default().push(figure);
+                let key = (program.to_owned(), sample.label(), name.to_owned());
+                self.figures.entry(key).or_default().push(figure);
             }
         }
     }
 
-    fn median(&self, (program, label, figure): (&str, &str, &'static str)) -> Option<f64> {
-        let key = (program.to_owned(), label.to_owned(), figure);
+    fn median(&self, (program, label, figure): (&str, &str, &str)) -> Option<f64> {
+        let key = (program.to_owned(), label.to_owned(), figure.to_owned());
         let mut all = self.figures.get(&key)?.clone();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied()
     }
 
-    /// Writes map.json and map.md, and the table into the README; returns the table.
+    /// What a run has left in its file, and how many rounds it had.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn read(root: &Path, work: Work) -> Result<(Self, usize), String> {
+        let path = root.join(format!("benches/results/{}.json", work.file()));
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let kept: Kept =
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let key = |kept: &KeptFigure| (kept.program.clone(), kept.bench.clone(), kept.figure.clone());
+        let figures = kept.figures.into_iter().map(|kept| (key(&kept), kept.all)).collect();
+        Ok((Self { work, figures }, kept.rounds))
+    }
+
+    /// Writes the files of results, and a shorter table into the README; returns the long one.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -109,7 +140,8 @@ impl Results {
         let (begin, end) =
             (format!("<!-- {} -->", self.work.mark()), format!("<!-- /{} -->", self.work.mark()));
         if let (Some(from), Some(to)) = (text.find(&begin), text.find(&end)) {
-            write(&readme, &format!("{}{begin}\n{table}{}", &text[..from], &text[to..]))?;
+            let digest = self.digest(rounds);
+            write(&readme, &format!("{}{begin}\n{digest}{}", &text[..from], &text[to..]))?;
         }
         Ok(table)
     }
@@ -137,18 +169,36 @@ impl Results {
     }
 
     fn table(&self, rounds: usize) -> String {
-        let mut out =
-            String::from("\n| what | Ponos | beside it | ratio | wanted |\n|---|---|---|---|---|\n");
-        // Writing to a string cannot fail.
-        for row in self.rows() {
-            let _ = writeln!(out, "{}", row.line());
-        }
-        let _ = writeln!(
-            out,
-            "\nMedians of {rounds} rounds; client and server share the cores of one machine, so read the ratios."
-        );
-        out
+        let rows = self.rows();
+        format!("{}\n{}\n", lines(rows.iter()), how(rounds))
     }
+
+    /// What a reader of two minutes wants to see, and every bar that is missed.
+    fn digest(&self, rounds: usize) -> String {
+        let rows = self.rows();
+        let reached = rows.iter().filter(|row| row.is_reached()).count();
+        let shown = lines(rows.iter().filter(|row| row.bar.shown || !row.is_reached()));
+        let (all, how) = (rows.len(), how(rounds));
+        let file = format!("benches/results/{}.md", self.work.file());
+        format!(
+            "{shown}\n{how} {reached} of {all} bars are reached; the others are here too, and all are in [{file}]({file}).\n"
+        )
+    }
+}
+
+fn lines<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+    let mut out = String::from("\n| what | Ponos | beside it | ratio | wanted |\n|---|---|---|---|---|\n");
+    // Writing to a string cannot fail.
+    for row in rows {
+        let _ = writeln!(out, "{}", row.line());
+    }
+    out
+}
+
+fn how(rounds: usize) -> String {
+    format!(
+        "Medians of {rounds} rounds; client and server share the cores of one machine, so read the ratios."
+    )
 }
 
 fn thousands(number: f64) -> String {

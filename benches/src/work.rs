@@ -45,21 +45,28 @@ pub struct Plan {
     pub works: Vec<Work>,
     /// How often each program runs.
     pub rounds: usize,
+    /// Whether nothing runs, and only the tables are made anew from what was measured before.
+    pub tables: bool,
 }
 
 impl Plan {
-    /// Reads `maps`, `streams` (default: both) and the number of rounds (default 5), in any order.
+    /// Reads `maps`, `streams` (default: both), `tables` and the number of rounds (default 5), in any order.
     ///
     /// # Errors
     /// What it does not understand.
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut plan = Self { works: Vec::new(), rounds: 5 };
+        let mut plan = Self { works: Vec::new(), rounds: 5, tables: false };
         for argument in arguments {
             let named = [Work::Maps, Work::Streams].into_iter().find(|work| work.word() == argument);
             match (named, argument.parse()) {
                 (Some(work), _) => plan.works.push(work),
+                _ if argument == "tables" => plan.tables = true,
                 (None, Ok(rounds @ 1..)) => plan.rounds = rounds,
-                _ => return Err(format!("{argument:?} is not `maps`, `streams` or a number of rounds")),
+                _ => {
+                    return Err(format!(
+                        "{argument:?} is not `maps`, `streams`, `tables` or a number of rounds"
+                    ));
+                }
             }
         }
         if plan.works.is_empty() {

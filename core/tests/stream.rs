@@ -69,6 +69,34 @@ fn short() -> SinkOptions {
 }
 
 #[tokio::test]
+async fn who_has_only_published_so_far_reads_at_once() -> Result<()> {
+    everywhere(async |url| {
+        let (one, two) = (Ponos::open(&url).await?, Ponos::open(&url).await?);
+        let start = Instant::now();
+        for round in 0..20 {
+            let name = format!("late-{round}");
+            let (stream, other) = (one.stream(&name).await?, two.stream(&name).await?);
+            publish(&stream, [1]).await?;
+            publish(&other, [2, 3]).await?;
+            let sink = stream.sink_with("g", SinkOptions::default().from(Start::First)).await?;
+            let mut reader = other.reader_with(ReaderOptions::default().from(Start::First)).await?;
+            for wanted in ["1", "2", "3"] {
+                assert_eq!(
+                    (text(&*next(&sink).await), &*text(&read(&mut reader).await)),
+                    (wanted.into(), wanted)
+                );
+            }
+            publish(&stream, [4]).await?;
+            assert_eq!((text(&*next(&sink).await), text(&read(&mut reader).await)), ("4".into(), "4".into()));
+        }
+        // By the look alone, which is made once a second, it would take more than twice as long.
+        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_reader_sees_every_event_from_its_start_on() -> Result<()> {
     everywhere(async |url| {
         let (one, two) = (Ponos::open(&url).await?, Ponos::open(&url).await?);

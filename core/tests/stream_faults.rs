@@ -494,3 +494,21 @@ async fn a_thousand_idle_readers_and_sinks_cost_four_connections_and_two_command
     client.close().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn who_only_publishes_is_not_sent_what_is_published() -> Result<()> {
+    let server = RedisServer::start();
+    let (one, two) = (Ponos::open(&server.url()).await?, Ponos::open(&server.url()).await?);
+    let (publisher, listener) = (one.stream("s").await?, two.stream("s").await?);
+    let channel = "ponos:{s}:s:s:c";
+    let heard_by = || server.command(&["PUBSUB", "NUMSUB", channel]).replace(['\r', '\n'], " ");
+    publisher.publish("t", "1").await?;
+    assert!(heard_by().trim_end().ends_with('0'), "{}", heard_by());
+    let mut reader = listener.reader_with(ReaderOptions::default().from(Start::First)).await?;
+    assert!(heard_by().trim_end().ends_with('1'), "{}", heard_by());
+    assert_eq!(&within(reader.next()).await.unwrap()?.event().unwrap().payload()[..], b"1");
+    two.close().await;
+    until("nobody listens", async || Ok(heard_by().trim_end().ends_with('0'))).await?;
+    one.close().await;
+    Ok(())
+}

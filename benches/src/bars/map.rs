@@ -13,6 +13,7 @@ pub(crate) const BARS: &[Bar] = &[
         1.5,
         false,
     )
+    .shown()
     .called("DashMap"),
     bar(
         "get, 1,000 keys, 2 threads",
@@ -28,14 +29,16 @@ pub(crate) const BARS: &[Bar] = &[
         ("pulse", "set callers=1 keys=1000 pool=20", "p50_us"),
         1.0,
         false,
-    ),
+    )
+    .shown(),
     bar(
         "set, 64 callers",
         (RUST, "set callers=64", RATE),
         ("pulse", "set callers=64 keys=1000 pool=20", RATE),
         3.0,
         true,
-    ),
+    )
+    .shown(),
     bar(
         "set, 256 callers",
         (RUST, "set callers=256", RATE),
@@ -57,7 +60,8 @@ pub(crate) const BARS: &[Bar] = &[
         ("pulse", "propagate keys=1000 rate=500", "p50_us"),
         0.9,
         false,
-    ),
+    )
+    .shown(),
     bar(
         "set to event on another node, p99",
         (RUST, "propagate rate=500", "p99_us"),
@@ -71,7 +75,8 @@ pub(crate) const BARS: &[Bar] = &[
         ("pulse", "join keys=100000 runs=3", "ms"),
         0.8,
         false,
-    ),
+    )
+    .shown(),
     bar(
         "join of 100,000 keys whose log was trimmed",
         (RUST, "join_scan keys=100000", "ms"),
@@ -85,14 +90,16 @@ pub(crate) const BARS: &[Bar] = &[
         ("pulse", "append callers=1 item_bytes=31 items=5000", RATE),
         50.0,
         true,
-    ),
+    )
+    .shown(),
     bar(
         "connections with ten maps",
         (RUST, "connections maps=10", "count"),
         ("pulse", "connections callers_before=0 maps=10 subscribed=10", "count"),
         3.0 / 11.0,
         false,
-    ),
+    )
+    .shown(),
     bar(
         "Go: set, 64 callers, beside our script",
         ("ponos go", "set callers=64", RATE),

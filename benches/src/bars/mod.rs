@@ -19,6 +19,8 @@ pub(crate) struct Bar {
     /// The figure or ratio to reach: at least, or at most where less is better.
     pub(crate) wanted: f64,
     pub(crate) at_least: bool,
+    /// Whether the README shows it also when it is reached.
+    pub(crate) shown: bool,
 }
 
 const RUST: &str = "ponos rust";
@@ -39,18 +41,24 @@ impl Bar {
         self.beside = name;
         self
     }
+
+    /// For the README.
+    const fn shown(mut self) -> Self {
+        self.shown = true;
+        self
+    }
 }
 
 const fn bar(what: &'static str, ours: Figure, theirs: Figure, wanted: f64, at_least: bool) -> Bar {
-    Bar { what, ours, theirs: Some(theirs), beside: theirs.0, wanted, at_least }
+    Bar { what, ours, theirs: Some(theirs), beside: theirs.0, wanted, at_least, shown: false }
 }
 
 /// A bar without a peer: at most so many nanoseconds.
 const fn within(what: &'static str, program: &'static str, label: &'static str, wanted: f64) -> Bar {
-    Bar { what, ours: (program, label, GET), theirs: None, beside: "", wanted, at_least: false }
+    Bar { what, ours: (program, label, GET), theirs: None, beside: "", wanted, at_least: false, shown: false }
 }
 
 /// A bar without a peer: at least so many a second.
 const fn rate(what: &'static str, program: &'static str, label: &'static str, wanted: f64) -> Bar {
-    Bar { what, ours: (program, label, RATE), theirs: None, beside: "", wanted, at_least: true }
+    Bar { what, ours: (program, label, RATE), theirs: None, beside: "", wanted, at_least: true, shown: false }
 }

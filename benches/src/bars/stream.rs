@@ -44,16 +44,16 @@ const fn memory(what: &'static str, label: &'static str) -> Bar {
 
 /// The rows of the table.
 pub(crate) const BARS: &[Bar] = &[
-    beside_xadd("publish, 64 callers, beside XADD at -P 16", RUST, PUBLISH_64, 0.6),
-    beside_nats("publish, 64 callers", PUBLISH_64, PUBLISH_64),
+    beside_xadd("publish, 64 callers, beside XADD at -P 16", RUST, PUBLISH_64, 0.6).shown(),
+    beside_nats("publish, 64 callers", PUBLISH_64, PUBLISH_64).shown(),
     beside_xadd("publish, 256 callers, beside XADD at -P 16", RUST, PUBLISH_256, 0.6),
     beside_nats("publish, 256 callers", PUBLISH_256, PUBLISH_256),
-    beside_xadd("publish in batches of 500, beside XADD at -P 16", RUST, PUBLISH_BATCH, 0.8),
-    beside_nats("publish in batches of 500, beside async publish", PUBLISH_BATCH, "publish_async"),
-    bar("read a backlog", (RUST, READ, RATE), (PULSE, READ, RATE), 1.0, true),
-    beside_nats("read a backlog", READ, READ),
+    beside_xadd("publish in batches of 500, beside XADD at -P 16", RUST, PUBLISH_BATCH, 0.8).shown(),
+    beside_nats("publish in batches of 500, beside async publish", PUBLISH_BATCH, "publish_async").shown(),
+    bar("read a backlog", (RUST, READ, RATE), (PULSE, READ, RATE), 1.0, true).shown(),
+    beside_nats("read a backlog", READ, READ).shown(),
     rate("consume with acks, 1 consumer", RUST, CONSUME_1, 200_000.0),
-    beside_nats("consume with acks, 1 consumer", CONSUME_1, CONSUME_1),
+    beside_nats("consume with acks, 1 consumer", CONSUME_1, CONSUME_1).shown(),
     bar(
         "consume with acks, 4 consumers beside 1",
         (RUST, CONSUME_4, RATE),
@@ -63,8 +63,8 @@ pub(crate) const BARS: &[Bar] = &[
     )
     .called("1 consumer"),
     beside_nats("consume with acks, 4 consumers", CONSUME_4, CONSUME_4),
-    sooner("publish to a reader on another node, p50", TO_READER, "p50_us", PULSE, 0.9),
-    sooner("publish to a reader on another node, p50", TO_READER, "p50_us", NATS, 1.0).called("NATS"),
+    sooner("publish to a reader on another node, p50", TO_READER, "p50_us", PULSE, 0.9).shown(),
+    sooner("publish to a reader on another node, p50", TO_READER, "p50_us", NATS, 1.0).called("NATS").shown(),
     sooner("publish to a reader on another node, p99", TO_READER, "p99_us", PULSE, 0.9),
     sooner("publish to a reader on another node, p99", TO_READER, "p99_us", NATS, 1.0).called("NATS"),
     sooner("publish to a sink on another node, p50", TO_SINK, "p50_us", PULSE, 0.9),
@@ -78,8 +78,9 @@ pub(crate) const BARS: &[Bar] = &[
         1.1,
         false,
     )
-    .called("alone"),
-    memory("memory: publish, 64 callers", PUBLISH_64),
+    .called("alone")
+    .shown(),
+    memory("memory: publish, 64 callers", PUBLISH_64).shown(),
     memory("memory: publish, 256 callers", PUBLISH_256),
     memory("memory: publish in batches of 500", PUBLISH_BATCH),
     memory("memory: read a backlog", READ),

@@ -77,8 +77,9 @@ pub trait StreamEngine: Send + Sync {
     /// Publishes, or refuses to.
     fn publish<'a>(&'a self, request: &'a Publish, keep: Retention) -> Reply<'a, log::Verdict>;
 
-    /// From now on the sink hears of everything as it happens. Who only publishes does without.
-    fn listen(&self) -> Reply<'_, ()>;
+    /// From now on the sink hears of everything as it happens; whether it did not before. Who only publishes does
+    /// without.
+    fn listen(&self) -> Reply<'_, bool>;
 
     /// Where the stream is; `None` if it does not exist.
     fn tail(&self) -> Reply<'_, Option<Tail>>;

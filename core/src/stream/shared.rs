@@ -79,9 +79,12 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Has the follower hear of everything from now on: what is asked for afterwards misses nothing.
+    /// Has the follower hear of everything from now on, and of what was before.
     pub(super) async fn listen(&self) -> Result<()> {
-        time::within(self.deadline(), "subscribing", self.link.listen()).await
+        if time::within(self.deadline(), "subscribing", self.link.listen()).await? {
+            self.ask().await?;
+        }
+        Ok(())
     }
 
     /// Takes in where the stream is.

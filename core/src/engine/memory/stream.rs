@@ -186,8 +186,8 @@ impl StreamEngine for Attached {
         Box::pin(ready(verdict))
     }
 
-    fn listen(&self) -> Reply<'_, ()> {
-        Box::pin(ready(Ok(()))) // whoever is attached does
+    fn listen(&self) -> Reply<'_, bool> {
+        Box::pin(ready(Ok(false))) // whoever is attached does
     }
 
     fn tail(&self) -> Reply<'_, Option<Tail>> {

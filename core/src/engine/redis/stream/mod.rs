@@ -294,11 +294,13 @@ impl StreamEngine for RedisStream {
         Box::pin(self.commit.send((request.clone(), keep)))
     }
 
-    fn listen(&self) -> Reply<'_, ()> {
+    fn listen(&self) -> Reply<'_, bool> {
         Box::pin(async {
+            let news = !self.subscription.initialized();
             let ear = || Ear::Stream(self.sink.clone());
             let open = || async { self.link.subscribe(&self.keys.channel, ear()).await };
-            self.subscription.get_or_try_init(open).await.map(drop)
+            self.subscription.get_or_try_init(open).await?;
+            Ok(news)
         })
     }
 
