@@ -88,10 +88,10 @@ impl Stream {
     pub async fn publish_batch(&self, messages: Vec<Message>) -> Result<Vec<Published>> {
         let request = self.batch(&messages);
         drop(messages);
-        let published =
-            self.send(request).await.and_then(done).map(|(generation, fates)| {
-                fates.into_iter().map(|fate| published(generation, fate)).collect()
-            });
+        let published = self
+            .send(request)
+            .await
+            .map(|(generation, fates)| fates.into_iter().map(|fate| published(generation, fate)).collect());
         published.map_err(|error| error.at("stream.publish_batch", self.name()))
     }
 
@@ -131,7 +131,7 @@ impl Stream {
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
-    async fn send(&self, request: Result<Publish>) -> Result<Verdict> {
+    async fn send(&self, request: Result<Publish>) -> Result<(u64, Vec<Fate>)> {
         let shared = &self.shared;
         let _pass = shared.enter()?;
         let mut request = request?;
@@ -141,23 +141,20 @@ impl Stream {
             request.retry_after = attempts.repeats.then_some(before);
             let sent = shared.link.publish(&request, shared.options.retention);
             if let Some(verdict) = attempts.make("publishing", sent).await? {
-                return Ok(verdict);
+                return match (verdict, request.expect_last) {
+                    (Verdict::Done { generation, fates }, _) => Ok((generation, fates)),
+                    (Verdict::Refused(Refusal::LastDiffers), Some(last)) => {
+                        Err(Error::conflict(format!("the last event of the stream is not number {last}")))
+                    }
+                    (Verdict::Refused(refusal), _) => Err(refused(refusal)),
+                };
             }
         }
     }
 }
 
-/// What was done, unless it was refused.
-fn done(verdict: Verdict) -> Result<(u64, Vec<Fate>)> {
-    match verdict {
-        Verdict::Done { generation, fates } => Ok((generation, fates)),
-        Verdict::Refused(refusal) => Err(refused(refusal)),
-    }
-}
-
 /// What became of the one event of a request.
-fn one(verdict: Verdict) -> Result<Published> {
-    let (generation, fates) = done(verdict)?;
+fn one((generation, fates): (u64, Vec<Fate>)) -> Result<Published> {
     let fate = fates.first().ok_or_else(|| Error::internal("an engine forgot an event"))?;
     Ok(published(generation, *fate))
 }

@@ -174,7 +174,10 @@ impl Shared {
     pub(super) fn fits(&self, payload: &[u8]) -> Result<()> {
         let (size, most) = (payload.len(), self.max_value);
         if size > most {
-            return Err(Error::invalid(format!("the payload has {size} bytes; at most {most} (max_value)")));
+            let message = format!(
+                "the payload has {size} bytes and the limit is {most}; raise it with ?max_value= in the url, or send less"
+            );
+            return Err(Error::invalid(message));
         }
         Ok(())
     }
