@@ -17,6 +17,9 @@ use crate::runtime::Owned;
 use crate::submit::Guarded;
 
 /// Where a call is: nobody has to do anything, or it waits to be polled, or it is polled, or it was woken meanwhile.
+///
+/// Every change reads what it replaces, also where nothing changes: so whoever polls sees what was done before any waking
+/// that it comes after, and whoever wakes sees that it comes too late for a poll.
 const IDLE: u8 = 0;
 const WOKEN: u8 = 1;
 const POLLED: u8 = 2;
@@ -45,7 +48,7 @@ impl<F: FnOnce(Result<Plain>) + Send + 'static> Call<F> {
     /// It was polled, and has to wait: for being polled again if it was woken meanwhile.
     fn rest(self: &Arc<Self>) {
         if self.state.compare_exchange(POLLED, IDLE, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            self.state.store(WOKEN, Ordering::Release);
+            self.state.swap(WOKEN, Ordering::AcqRel);
             self.owned.woken.push(&self.owned, self.clone());
         }
     }
@@ -53,11 +56,7 @@ impl<F: FnOnce(Result<Plain>) + Send + 'static> Call<F> {
 
 impl<F: FnOnce(Result<Plain>) + Send + 'static> Wake for Call<F> {
     fn wake(self: Arc<Self>) {
-        let next = |state| match state {
-            IDLE => Some(WOKEN),
-            POLLED => Some(WOKEN_AGAIN),
-            _ => None,
-        };
+        let next = |state| Some(if matches!(state, IDLE | WOKEN) { WOKEN } else { WOKEN_AGAIN });
         if self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(IDLE) {
             self.owned.woken.push(&self.owned, self.clone());
         }
@@ -75,7 +74,7 @@ pub(crate) trait Turn: Send + Sync {
 
 impl<F: FnOnce(Result<Plain>) + Send + 'static> Turn for Call<F> {
     fn turn(self: Arc<Self>) {
-        self.state.store(POLLED, Ordering::Release);
+        self.state.swap(POLLED, Ordering::AcqRel);
         let mut work = self.work.lock();
         let Some((future, _)) = &mut *work else { return };
         match future.poll(&self.clone().into()) {
