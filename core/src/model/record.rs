@@ -43,6 +43,9 @@ impl FromStr for EventId {
     }
 }
 
+/// The most bytes that share a piece of memory.
+const SHARED: usize = 256 << 10;
+
 /// What somebody wants to publish, before it is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Draft<'a> {
@@ -84,32 +87,68 @@ impl fmt::Debug for Record {
     }
 }
 
-impl Record {
-    /// Packs an event whose parts have been checked for their limits.
+impl Draft<'_> {
+    /// How many bytes it takes when it is packed.
     #[must_use]
-    pub fn pack(draft: Draft<'_>) -> Self {
-        let Draft { id, topic, key, headers, payload } = draft;
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(framed).sum();
+        HEAD + self.topic.len() + self.key.len() + headers + self.payload.len()
+    }
+
+    /// Packs it behind what is there; where key, headers and payload begin, counted from its own beginning.
+    fn write(&self, out: &mut Vec<u8>) -> [u32; 3] {
+        let Draft { id, topic, key, headers, payload } = self;
         let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        let frame = |(name, value): &(String, Bytes)| 3 + name.len() + value.len();
-        let framed: usize = headers.iter().map(frame).sum();
+        let in_headers: usize = headers.iter().map(framed).sum();
         let (key_at, headers_at) = (HEAD + topic.len(), HEAD + topic.len() + key.len());
-        let mut out = Vec::with_capacity(headers_at + framed + payload.len());
         out.extend_from_slice(&id.writer.to_be_bytes());
         out.extend_from_slice(&id.seq.to_be_bytes());
         out.push(u8::try_from(topic.len()).unwrap_or(u8::MAX));
         out.extend_from_slice(&short(key.len()));
-        out.extend_from_slice(&place(framed).to_be_bytes());
+        out.extend_from_slice(&place(in_headers).to_be_bytes());
         out.extend_from_slice(topic.as_bytes());
         out.extend_from_slice(key.as_bytes());
-        for (name, value) in headers {
+        for (name, value) in *headers {
             out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
             out.extend_from_slice(&short(value.len()));
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(value);
         }
         out.extend_from_slice(payload);
-        let payload = place(headers_at + framed);
-        Self { bytes: out.into(), key: place(key_at), headers: place(headers_at), payload }
+        [key_at, headers_at, headers_at + in_headers].map(place)
+    }
+}
+
+/// How many bytes a header takes.
+fn framed((name, value): &(String, Bytes)) -> usize {
+    3 + name.len() + value.len()
+}
+
+impl Record {
+    /// Packs an event whose parts have been checked for their limits.
+    #[must_use]
+    pub fn pack(draft: Draft<'_>) -> Self {
+        let mut out = Vec::with_capacity(draft.size());
+        let [key, headers, payload] = draft.write(&mut out);
+        Self { bytes: out.into(), key, headers, payload }
+    }
+
+    /// Packs events that are published together. Small ones share a piece of memory, which is kept as long as any of
+    /// them is.
+    #[must_use]
+    pub fn pack_all<'a>(drafts: impl Iterator<Item = Draft<'a>> + Clone) -> Vec<Self> {
+        let size = drafts.clone().map(|draft| draft.size()).sum();
+        if size > SHARED {
+            return drafts.map(Self::pack).collect();
+        }
+        let mut out = Vec::with_capacity(size);
+        let places: Vec<_> = drafts.map(|draft| (draft.write(&mut out), out.len())).collect();
+        let (bytes, mut begin) = (Bytes::from(out), 0);
+        let record = |([key, headers, payload], end): ([u32; 3], usize)| {
+            let bytes = bytes.slice(std::mem::replace(&mut begin, end)..end);
+            Self { bytes, key, headers, payload }
+        };
+        places.into_iter().map(record).collect()
     }
 
     /// What stands in the place of an event that was removed: it has no topic.
@@ -266,9 +305,13 @@ mod tests {
     }
 
     impl Parts {
-        fn pack(&self) -> Record {
+        fn draft(&self) -> Draft<'_> {
             let Self { id, topic, key, headers, payload } = self;
-            Record::pack(Draft { id: *id, topic, key, headers, payload })
+            Draft { id: *id, topic, key, headers, payload }
+        }
+
+        fn pack(&self) -> Record {
+            Record::pack(self.draft())
         }
     }
 
@@ -284,6 +327,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn events_that_are_packed_together_are_as_if_each_was_packed_alone(
+            parts in prop::collection::vec(drafts(), 0..20),
+            large in any::<bool>(),
+        ) {
+            let filler = vec![7; if large { SHARED } else { 0 }];
+            let drafts = || parts.iter().map(Parts::draft).chain([Draft { topic: "t", payload: &filler, ..Draft::default() }]);
+            let alone: Vec<Record> = drafts().map(Record::pack).collect();
+            let sizes = |record: &Record| record.packed().len();
+            prop_assert!(drafts().map(|draft| draft.size()).eq(alone.iter().map(sizes)));
+            prop_assert_eq!(Record::pack_all(drafts()), alone);
+        }
+
         #[test]
         fn a_record_is_read_as_it_was_packed(draft in drafts()) {
             let record = Record::unpack(draft.pack().packed().clone()).expect("a record");

@@ -1,5 +1,7 @@
 //! Publishing: each call becomes one request that the engine does in one step.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Stream;
@@ -8,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::log::{Fate, Item, Publish, Refusal, Verdict};
 use crate::model::record::{Draft, EventId, Record};
 use crate::model::topic;
+use crate::model::value::OpId;
 use crate::retry::Attempts;
 
 /// The most events of one batch.
@@ -97,8 +100,10 @@ impl Stream {
 
     /// Checks an event that is published alone.
     fn single(&self, topic: &str, payload: &[u8], options: PublishOptions) -> Result<Publish> {
-        let items = [self.item(topic, payload, &options)?].into();
-        let PublishOptions { expect_last, if_exists, .. } = options;
+        self.check(topic, payload, &options)?;
+        let PublishOptions { headers, key, expect_last, if_exists, .. } = &options;
+        let record = Record::pack(Draft { id: self.shared.next_ids(1), topic, key, headers, payload });
+        let (expect_last, if_exists, items) = (*expect_last, *if_exists, [item(record, &options)].into());
         Ok(Publish { items, expect_last, if_exists, retry_after: None })
     }
 
@@ -110,24 +115,32 @@ impl Stream {
         }
         let expect_last = messages.iter().find_map(|message| message.options.expect_last);
         let if_exists = messages.iter().any(|message| message.options.if_exists);
-        let items = messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
+        let items = self.items(messages)?;
         Ok(Publish { items, expect_last, if_exists, retry_after: None })
     }
 
-    /// Checks an event of a batch and packs it.
-    pub(super) fn message(&self, message: &Message) -> Result<Item> {
-        self.item(&message.topic, &message.payload, &message.options)
+    /// Checks the events of a batch and packs them.
+    pub(super) fn items(&self, messages: &[Message]) -> Result<Arc<[Item]>> {
+        for Message { topic, payload, options } in messages {
+            self.check(topic, payload, options)?;
+        }
+        let first = self.shared.next_ids(messages.len());
+        let drafts = messages.iter().zip(first.seq..).map(|(Message { topic, payload, options }, seq)| {
+            let PublishOptions { headers, key, .. } = options;
+            Draft { id: OpId { seq, ..first }, topic, key, headers, payload }
+        });
+        let records = Record::pack_all(drafts);
+        Ok(records
+            .into_iter()
+            .zip(messages)
+            .map(|(record, message)| item(record, &message.options))
+            .collect())
     }
 
-    /// Checks an event and packs it.
-    fn item(&self, topic: &str, payload: &[u8], options: &PublishOptions) -> Result<Item> {
+    fn check(&self, topic: &str, payload: &[u8], options: &PublishOptions) -> Result<()> {
         topic::check(topic).map_err(|fault| Error::invalid(format!("the topic {topic:?}: {fault}")))?;
         self.shared.fits(payload)?;
-        options.check()?;
-        let PublishOptions { headers, key, dedup_id, delay, .. } = options;
-        let id = self.shared.next_id();
-        let record = Record::pack(Draft { id, topic, key, headers, payload });
-        Ok(Item { record, dedup: dedup_id.as_str().into(), delay: millis(*delay) })
+        options.check()
     }
 
     /// Sends a request until there is a verdict; one that may have arrived is sent as a retry.
@@ -151,6 +164,10 @@ impl Stream {
             }
         }
     }
+}
+
+fn item(record: Record, options: &PublishOptions) -> Item {
+    Item { record, dedup: options.dedup_id.as_str().into(), delay: millis(options.delay) }
 }
 
 /// What became of the one event of a request.

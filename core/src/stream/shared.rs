@@ -182,9 +182,9 @@ impl Shared {
         Ok(())
     }
 
-    /// A name for the next event that is published here.
-    pub(super) fn next_id(&self) -> OpId {
-        OpId { writer: self.writer, seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1 }
+    /// Names for so many events that are published here: the first of them.
+    pub(super) fn next_ids(&self, number: usize) -> OpId {
+        OpId { writer: self.writer, seq: self.seq.fetch_add(number as u64, Ordering::Relaxed) + 1 }
     }
 }
 

@@ -52,8 +52,7 @@ impl StepBuilder {
         let shared = &stream.shared;
         let twice = self.streams.iter().any(|(other, _)| other.id == shared.id);
         self.check(shared.home(), twice, &shared.id.name);
-        let items = messages.into_iter().map(|message| stream.message(&message)).collect::<Result<_>>();
-        match items {
+        match stream.items(&messages.into_iter().collect::<Vec<_>>()) {
             Ok(items) => self.streams.push((shared.clone(), Publish { items, ..Publish::default() })),
             Err(error) => self.refuse(error),
         }

@@ -177,7 +177,7 @@ impl Task {
             let about = about.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes().into()));
             let headers: Vec<_> = headers.chain(about).collect();
             let draft = Draft {
-                id: self.shared.next_id(),
+                id: self.shared.next_ids(1),
                 topic: event.topic(),
                 key: event.key().unwrap_or_default(),
                 headers: &headers,
