@@ -153,17 +153,24 @@ impl<F: FnOnce(Result<Plain>)> Completion<F> {
     }
 
     fn finish(mut self, result: Result<Plain>) {
+        self.give(result);
+    }
+
+    fn give(&mut self, result: Result<Plain>) {
         if let Some(done) = self.done.take() {
-            done(result.map_err(|error| error.at(self.operation, self.on.name())));
+            // Let go of first: whoever is answered may drop the last handle, and count on that it was the last.
+            let on = std::mem::take(&mut self.on);
+            let result = result.map_err(|error| error.at(self.operation, on.name()));
+            drop(on);
+            done(result);
         }
     }
 }
 
 impl<F: FnOnce(Result<Plain>)> Drop for Completion<F> {
     fn drop(&mut self) {
-        if let Some(done) = self.done.take() {
-            let cancelled = Error::closed("the call was cancelled").with_maybe_applied(self.writes);
-            done(Err(cancelled.at(self.operation, self.on.name())));
+        if self.done.is_some() {
+            self.give(Err(Error::closed("the call was cancelled").with_maybe_applied(self.writes)));
         }
     }
 }
@@ -179,6 +186,8 @@ mod tests {
     use super::*;
     use crate::ops::Work;
     use crate::runtime;
+    use crate::submit::tests::{ask, map};
+    use crate::submit::{Submitted, submit};
 
     const SOON: Duration = Duration::from_secs(30);
 
@@ -259,5 +268,32 @@ mod tests {
         let error = result.recv_timeout(SOON).expect("a result").expect_err("ended");
         assert_eq!(error.to_string(), "map.set: the call was cancelled (the write may have been applied)");
         assert!(result.recv_timeout(Duration::from_millis(5)).is_err(), "done twice");
+    }
+
+    #[test]
+    fn whoever_is_answered_has_the_last_handle() {
+        let (counted, count) = mpsc::sync_channel(1);
+        let wait = |on: &Object| {
+            let Object::Watcher(watcher) = on else { panic!("a watcher") };
+            let (counted, held) = (counted.clone(), Arc::downgrade(watcher));
+            let done = move |_| counted.send(held.strong_count()).expect("room");
+            match submit(on, "watch.wait", vec![Plain::Int(9)], done) {
+                Submitted::Pending(cancel) => cancel,
+                other => panic!("ready: {other:?}"),
+            }
+        };
+        let map = map("last-handle");
+        let watch = || {
+            let Plain::Object(watcher) = ask(&map, "map.watch", ["*".into()]) else { panic!("a watcher") };
+            ask(&watcher, "watch.next", [Plain::Int(9)]); // that it is in step with the map
+            watcher
+        };
+        let cancel = wait(&watch());
+        cancel.cancel();
+        assert_eq!(count.recv_timeout(SOON), Ok(0), "by who is cancelled");
+        let cancel = wait(&watch());
+        ask(&map, "map.set", ["k".into(), "v".into()]);
+        assert_eq!(count.recv_timeout(SOON), Ok(0), "by who is answered");
+        drop(cancel);
     }
 }
