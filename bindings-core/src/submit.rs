@@ -16,7 +16,7 @@ use crate::task::{Call, Completion, Turn};
 pub enum Submitted {
     /// The result was there at once; `done` has not been and will not be called.
     Ready(Result<Plain>),
-    /// `done` will be called, exactly once, on a thread of the runtime.
+    /// `done` will be called, exactly once, on a thread of the runtime or by whoever cancels.
     Pending(Cancel),
 }
 

@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use crate::ops;
 use crate::plain::{Object, Plain};
 use crate::runtime::Owned;
-use crate::submit::Guarded;
+use crate::submit::{Guarded, caught};
 
 /// Where a call is: nobody has to do anything, or it waits to be polled, or it is polled, or it was woken meanwhile.
 ///
@@ -127,7 +127,8 @@ struct Round(Option<Arc<Owned>>);
 impl Round {
     fn run(mut self) {
         let calls = self.0.take().map(|owned| owned.woken.take());
-        calls.into_iter().flatten().for_each(Turn::turn);
+        // What one of them does wrong is not to be the others' end.
+        calls.into_iter().flatten().for_each(|call| drop(caught(|| call.turn())));
     }
 }
 
