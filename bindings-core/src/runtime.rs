@@ -116,10 +116,6 @@ impl Turn {
         Ok(Self { owned: owned()?, _inside: inside })
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.owned.handle
-    }
-
     pub(crate) fn owned(&self) -> &Arc<Owned> {
         &self.owned
     }

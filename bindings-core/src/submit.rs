@@ -58,7 +58,7 @@ pub fn submit(
         Ok(turn) => turn,
         Err(error) => return ready(Err(error)),
     };
-    let _entered = turn.handle().enter();
+    let _entered = turn.owned().handle().enter();
     // Most calls that are ready at once are so for good; for them nothing is made that could be woken.
     if let Poll::Ready(result) = work.poll(Waker::noop()) {
         return ready(result);

@@ -70,6 +70,8 @@ impl Ponos {
 
     /// As [`Ponos::open`], for callers that are somewhere else than the runtime that it is called in. That is a matter of
     /// speed only: with far callers more calls share one to the engine.
+    ///
+    /// *Errors*, *cost*: as [`Ponos::open`].
     pub async fn open_for(url: &str, callers: Callers) -> Result<Self> {
         Self::connect(url, callers).await.map_err(|error| error.at("open", ""))
     }

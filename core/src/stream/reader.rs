@@ -81,7 +81,7 @@ impl Stream {
         let opened = async {
             let _pass = self.shared.enter()?;
             let topics = options.check()?;
-            self.shared.listen().await?;
+            self.shared.listen().await?; // `start` asks for what was
             let known = self.shared.follower.watch();
             let doubts = known.borrow().doubts;
             let cursor = Cursor::behind(self.start(options.from).await?);

@@ -79,12 +79,9 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Has the follower hear of everything from now on, and of what was before.
-    pub(super) async fn listen(&self) -> Result<()> {
-        if time::within(self.deadline(), "subscribing", self.link.listen()).await? {
-            self.ask().await?;
-        }
-        Ok(())
+    /// Has the follower hear of everything from now on; whether it did not before, so that it is to be asked for what was.
+    pub(super) async fn listen(&self) -> Result<bool> {
+        time::within(self.deadline(), "subscribing", self.link.listen()).await
     }
 
     /// Takes in where the stream is.

@@ -96,7 +96,9 @@ impl Stream {
         if from == Start::Behind(EventId::default()) {
             from = Start::First; // the position of a reader that was there before the stream
         }
-        self.shared.listen().await?;
+        if self.shared.listen().await? {
+            self.shared.ask().await?;
+        }
         let desk = Arc::new(Desk::new(Rules { ack_wait: settings.ack_wait, max_in_flight, prefetch }));
         // Heard from before the membership on, so that nothing falls between.
         let regrouped = Arc::new(Notify::new());
